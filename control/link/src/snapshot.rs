@@ -1,0 +1,225 @@
+//! What a gateway decides by, as plain data. Numbered; a gateway never goes back to a lower number.
+
+use std::collections::BTreeMap;
+
+use ipnet::IpNet;
+use serde::{Deserialize, Serialize};
+
+/// A numbered set of everything a gateway needs to decide. Signed as the exact bytes of its JSON.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Snapshot {
+    pub number: u64,
+    /// Milliseconds since the epoch, by the control plane's clock.
+    pub made_at_ms: i64,
+    pub workloads: Vec<Workload>,
+    pub targets: Vec<Target>,
+    pub issuers: Vec<Issuer>,
+    pub grants: Vec<Grant>,
+    pub policies: Vec<Policy>,
+    pub revoked: Vec<Revocation>,
+}
+
+/// One policy file, as its author wrote it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Policy {
+    pub name: String,
+    pub text: String,
+}
+
+/// A registered non-human identity.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Workload {
+    pub name: String,
+    pub owner: String,
+    #[serde(default)]
+    pub purpose: String,
+    #[serde(default)]
+    pub environment: String,
+    /// After this moment nothing may log in as it, and its sessions end.
+    pub expires: jiff::Timestamp,
+    #[serde(default)]
+    pub segments: Vec<String>,
+    #[serde(default)]
+    pub disabled: bool,
+    /// Any one of these opens the door.
+    pub login: Vec<Login>,
+    /// Upper bound of how long a session may outlive its token; the issuer's preset has its own.
+    #[serde(default)]
+    pub grace_seconds_max: Option<u32>,
+    /// What happens when one token is seen from a second network.
+    #[serde(default)]
+    pub second_network: SecondNetwork,
+    /// The upstream roles this workload may assume, per target.
+    #[serde(default)]
+    pub assume: Vec<Assume>,
+    #[serde(default)]
+    pub sessions_max: Option<u32>,
+}
+
+/// One way to prove being a workload.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(untagged, deny_unknown_fields)]
+pub enum Login {
+    /// A client certificate or JWT-SVID with exactly this SPIFFE id.
+    Spiffe { spiffe: String },
+    /// A token of the named issuer whose claims all match.
+    Token {
+        issuer: String,
+        /// A claim by name, or by JSON pointer when it starts with `/`.
+        #[serde(rename = "match")]
+        claims: BTreeMap<String, ClaimMatch>,
+    },
+}
+
+/// Compared by JSON type: the text `"1"` is not the number `1`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum ClaimMatch {
+    AnyOf(Vec<Scalar>),
+    Exactly(Scalar),
+}
+
+/// A JSON value that is neither a list nor an object.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Scalar {
+    Bool(bool),
+    Integer(i64),
+    Text(String),
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SecondNetwork {
+    #[default]
+    Finding,
+    Refuse,
+}
+
+/// The roles of one target that a workload may ask for; the first is the default.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Assume {
+    pub target: String,
+    pub roles: Vec<String>,
+}
+
+/// A protected system.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Target {
+    pub name: String,
+    /// Names by which clients may ask for it with SNI, besides the database name.
+    #[serde(default)]
+    pub server_names: Vec<String>,
+    pub postgres: PostgresTarget,
+    /// How long a gateway may serve it without a fresh word.
+    #[serde(default = "unheard_seconds_max")]
+    pub unheard_seconds_max: u32,
+}
+
+fn unheard_seconds_max() -> u32 {
+    15 * 60
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PostgresTarget {
+    /// `host:port`; the credential's `only_to` must name it too.
+    pub address: String,
+    /// The databases that may be asked for; the first is the default.
+    pub databases: Vec<String>,
+    /// For each upstream role, the name of a credential in the gateway's own file.
+    pub roles: BTreeMap<String, String>,
+    /// The credential with which the gateway itself reads the catalogue and ends backends.
+    pub gateway_role: String,
+    #[serde(default)]
+    pub dangerous_role: DangerousRole,
+    #[serde(default = "catalogue_age_seconds_max")]
+    pub catalogue_age_seconds_max: u32,
+    #[serde(default)]
+    pub keep_raw_text: bool,
+}
+
+fn catalogue_age_seconds_max() -> u32 {
+    30
+}
+
+/// Whether roles that reach files, programs or other people's sessions may be assumed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum DangerousRole {
+    #[default]
+    Refused,
+    Accepted,
+}
+
+/// Who may vouch for workloads with tokens.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Issuer {
+    pub name: String,
+    pub preset: Preset,
+    /// The exact `iss`; the GitHub preset knows its own.
+    #[serde(default)]
+    pub issuer: Option<String>,
+    /// Our name in tokens, one per environment.
+    pub audience: String,
+    /// Narrows the preset's list; for `oidc` it must be given.
+    #[serde(default)]
+    pub algorithms: Vec<String>,
+    /// Where the keys are, when discovery is not wanted.
+    #[serde(default)]
+    pub jwks_uri: Option<String>,
+    /// The tenant whose unregistered workloads enter the inventory, as claim and values.
+    #[serde(default)]
+    pub tenant: BTreeMap<String, ClaimMatch>,
+    /// Claims that must be pinned by each `oidc` login rule: the issuer's stable ids.
+    #[serde(default)]
+    pub stable_ids: Vec<String>,
+    /// Shortens the preset's grace.
+    #[serde(default)]
+    pub grace_seconds_max: Option<u32>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Preset {
+    GithubActions,
+    Gitlab,
+    Kubernetes,
+    Oidc,
+}
+
+/// A set of the policy library given to a segment or a workload, on one target.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Grant {
+    pub library: Vec<String>,
+    pub to: Grantee,
+    pub on: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase", deny_unknown_fields)]
+pub enum Grantee {
+    Segment(String),
+    Workload(String),
+}
+
+/// Evidence that is no longer good, whatever it says of itself.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Revocation {
+    /// A session, by the hexadecimal of its id.
+    Session(String),
+    /// A certificate, by trust domain and the hexadecimal of its serial number.
+    Certificate { trust_domain: String, serial: String },
+    /// All tokens of one run of one issuer.
+    Run { issuer: String, run_id: String },
+    /// A network from which nobody may come.
+    Network(IpNet),
+}

@@ -1,0 +1,197 @@
+//! Records: lists by question, and a tail that waits for new ones.
+
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::State;
+use postern_link::wire::Kind;
+use serde_json::{Map, Value, json};
+use tokio::time::Instant;
+
+use super::Operators;
+use super::parameters::Parameters;
+use super::problem::Problem;
+use crate::audit::{Error, Files, export};
+use crate::store::records::{Ending, Filter, Judged, Order};
+
+/// `GET /v1/records`
+pub async fn list(
+    State(operators): State<Operators>,
+    mut parameters: Parameters,
+) -> Result<Json<Value>, Problem> {
+    let mut filter = filter(&mut parameters, &operators)?;
+    let order = parameters.read("order", "`oldest` or `newest`", |text| match text {
+        "oldest" => Some(Order::OldestFirst),
+        "newest" => Some(Order::NewestFirst),
+        _ => None,
+    })?;
+    filter.order = order.unwrap_or_default();
+    parameters.nothing_else()?;
+    operators
+        .store
+        .caught_up(operators.audit.head().checkpoint.size)
+        .await?;
+    operators.page(filter).await.map(Page::answer)
+}
+
+/// `GET /v1/records/tail`: what is behind the cursor, or waits until something is. Without a cursor it
+/// begins with the newest records there are.
+pub async fn tail(
+    State(operators): State<Operators>,
+    mut parameters: Parameters,
+) -> Result<Json<Value>, Problem> {
+    let mut filter = filter(&mut parameters, &operators)?;
+    let wait_ms = parameters
+        .number("wait_ms")?
+        .unwrap_or(operators.limits.tail_wait_ms_max);
+    parameters.nothing_else()?;
+    let deadline = Instant::now() + Duration::from_millis(wait_ms.min(operators.limits.tail_wait_ms_max));
+    if filter.after.is_none() {
+        operators
+            .store
+            .caught_up(operators.audit.head().checkpoint.size)
+            .await?;
+        filter.order = Order::NewestFirst;
+        let mut page = operators.page(filter).await?;
+        page.records.reverse();
+        page.next = Some(operators.store.indexed().saturating_sub(1));
+        return Ok(page.answer());
+    }
+    let mut heads = operators.audit.heads();
+    let mut stop = operators.stop.clone();
+    loop {
+        let size = heads.borrow_and_update().checkpoint.size;
+        operators.store.caught_up(size).await?;
+        let mut page = operators.page(filter.clone()).await?;
+        if !page.records.is_empty() {
+            return Ok(page.answer());
+        }
+        // Nothing up to here matches, so the next question need not look at it again.
+        filter.after = filter.after.max(size.checked_sub(1));
+        page.next = filter.after;
+        tokio::select! {
+            changed = heads.changed() => if changed.is_err() { return Ok(page.answer()) },
+            () = tokio::time::sleep_until(deadline) => return Ok(page.answer()),
+            () = stop.asked() => return Ok(page.answer()),
+        }
+    }
+}
+
+fn filter(parameters: &mut Parameters, operators: &Operators) -> Result<Filter, Problem> {
+    let kinds = parameters.read(
+        "kind",
+        &format!("one or more of {}", export::kind_names()),
+        |text| {
+            text.split(',')
+                .map(export::kind_named)
+                .collect::<Option<Vec<Kind>>>()
+        },
+    )?;
+    Ok(Filter {
+        workload: parameters.text("workload"),
+        target: parameters.text("target"),
+        session: parameters.bytes("session")?,
+        gateway: parameters.text("gateway"),
+        kinds: kinds.unwrap_or_default(),
+        permitted: parameters.truth("permitted")?,
+        since_us: parameters.time_us("since")?,
+        until_us: parameters.time_us("until")?,
+        text_contains: parameters.text("text"),
+        order: Order::default(),
+        after: parameters.number("after")?,
+        records_max: parameters.limit(&operators.limits)?,
+    })
+}
+
+/// A part of a list, and the cursor behind it.
+#[derive(Debug)]
+pub struct Page {
+    pub records: Vec<Value>,
+    pub next: Option<u64>,
+}
+
+impl Page {
+    pub fn answer(self) -> Json<Value> {
+        Json(json!({ "records": self.records, "next": self.next.map(|next| next.to_string()) }))
+    }
+}
+
+impl Operators {
+    /// The records that a filter finds, read from the log itself, up to the bytes that a page may have.
+    pub async fn page(&self, filter: Filter) -> Result<Page, Problem> {
+        let records_max = filter.records_max;
+        let found = self.store.records(filter).await?;
+        let (files, bytes_max) = (self.audit.files().clone(), self.limits.page_bytes_max);
+        let read = move || {
+            let mut records = Vec::new();
+            let (mut bytes, mut next) = (0, None);
+            for judged in &found {
+                let (record, record_bytes) = read(&files, judged)?;
+                bytes += record_bytes;
+                if bytes > bytes_max && !records.is_empty() {
+                    return Ok((records, next, true));
+                }
+                records.push(record);
+                next = Some(judged.found.index);
+            }
+            Ok::<_, Error>((records, next, found.len() == records_max))
+        };
+        let read = tokio::task::spawn_blocking(read).await;
+        let (records, next, more) = read.map_err(|_| Problem::ours("the answer was given up"))??;
+        Ok(Page {
+            records,
+            next: next.filter(|_| more),
+        })
+    }
+
+    /// One record with what became of it.
+    pub async fn read(&self, judged: Judged) -> Result<Value, Problem> {
+        let files = self.audit.files().clone();
+        let read = tokio::task::spawn_blocking(move || read(&files, &judged)).await;
+        let (record, _) = read.map_err(|_| Problem::ours("the answer was given up"))??;
+        Ok(record)
+    }
+}
+
+/// A record's JSON, and about how many bytes it takes.
+fn read(files: &Files, judged: &Judged) -> Result<(Value, usize), Error> {
+    let record = files.record(judged.found.index, judged.found.place)?;
+    let mut bytes = prost::Message::encoded_len(&record);
+    let mut object = export::record(judged.found.index, &record);
+    let outcome = match judged.ending {
+        Ending::NotAsked => None,
+        Ending::Running => Some(json!({ "status": "running" })),
+        Ending::Unknown => Some(json!({ "status": "unknown" })),
+        Ending::Outcome(found) => {
+            let outcome = files.record(found.index, found.place)?;
+            bytes += prost::Message::encoded_len(&outcome);
+            Some(Value::Object(ending(export::record(found.index, &outcome))))
+        }
+    };
+    if let Some(outcome) = outcome {
+        object.insert("outcome".to_owned(), outcome);
+    }
+    Ok((Value::Object(object), bytes))
+}
+
+/// What an outcome adds to its intent, which has told the rest.
+fn ending(outcome: Map<String, Value>) -> Map<String, Value> {
+    const ADDED: [&str; 12] = [
+        "id",
+        "time",
+        "status",
+        "rows",
+        "bytes_out",
+        "bytes_in",
+        "duration_us",
+        "sqlstate",
+        "tag",
+        "message",
+        "detail",
+        "hint",
+    ];
+    outcome
+        .into_iter()
+        .filter(|(name, _)| ADDED.contains(&name.as_str()))
+        .collect()
+}

@@ -1,0 +1,267 @@
+//! Sessions: who is or was here, what one of them did, and the order to end some.
+
+use std::collections::{HashMap, HashSet};
+use std::time::Duration;
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::{Path, State};
+use jiff::Timestamp;
+use postern_link::wire::{EndSessions, Kind, Record};
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+use super::Operators;
+use super::parameters::Parameters;
+use super::problem::Problem;
+use crate::audit::export::{from_hex, hex, time};
+use crate::orders::Given;
+use crate::store::records;
+use crate::store::sessions::{Filter, Session, State as SessionState};
+
+const REASON_BYTES_MAX: usize = 1024;
+
+/// `GET /v1/sessions`
+pub async fn list(
+    State(operators): State<Operators>,
+    mut parameters: Parameters,
+) -> Result<Json<Value>, Problem> {
+    let filter = Filter {
+        session: None,
+        gateway: parameters.text("gateway"),
+        workload: parameters.text("workload"),
+        target: parameters.text("target"),
+        live: parameters.truth("live")?,
+        before: parameters.number("after")?,
+        sessions_max: parameters.limit(&operators.limits)?,
+    };
+    parameters.nothing_else()?;
+    operators
+        .store
+        .caught_up(operators.audit.head().checkpoint.size)
+        .await?;
+    let sessions_max = filter.sessions_max;
+    let sessions = operators.store.sessions(filter).await?;
+    let last = sessions.last().filter(|_| sessions.len() == sessions_max);
+    let next = last.map(|session| session.index.to_string());
+    let sessions: Vec<Value> = sessions.iter().map(export).collect();
+    Ok(Json(json!({ "sessions": sessions, "next": next })))
+}
+
+/// `GET /v1/sessions/{id}`: the session and a page of its records.
+pub async fn one(
+    State(operators): State<Operators>,
+    Path(id): Path<String>,
+    mut parameters: Parameters,
+) -> Result<Json<Value>, Problem> {
+    let after = parameters.number("after")?;
+    let records_max = parameters.limit(&operators.limits)?;
+    parameters.nothing_else()?;
+    let wrong = || Problem::bad_request("a session's id is hexadecimal");
+    let bytes = from_hex(&id)
+        .filter(|bytes| !bytes.is_empty())
+        .ok_or_else(wrong)?;
+    operators
+        .store
+        .caught_up(operators.audit.head().checkpoint.size)
+        .await?;
+    let session = operators.store.session(bytes.clone()).await?;
+    let session = session.ok_or_else(|| Problem::not_found(format!("no session `{id}` is known")))?;
+    let gateway = Some(session.gateway.clone());
+    let filter = records::Filter {
+        session: Some(bytes),
+        gateway,
+        after,
+        records_max,
+        ..records::Filter::default()
+    };
+    let page = operators.page(filter).await?;
+    let next = page.next.map(|next| next.to_string());
+    Ok(Json(
+        json!({ "session": export(&session), "records": page.records, "next": next }),
+    ))
+}
+
+/// What `POST /v1/sessions/end` takes; all that is given must hold for a session.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct End {
+    #[serde(default)]
+    sessions: Vec<String>,
+    #[serde(default)]
+    workload: String,
+    #[serde(default)]
+    target: String,
+    reason: String,
+}
+
+/// `POST /v1/sessions/end`: recorded, given to all gateways, and answered when they have, or in time.
+pub async fn end(State(operators): State<Operators>, body: Bytes) -> Result<Json<Value>, Problem> {
+    let end = order(&body, operators.limits.order_sessions_max)?;
+    let recorded = operators.audit.record(Record {
+        time_us: Timestamp::now().as_microsecond(),
+        kind: Kind::Ordered.into(),
+        workload: end.workload.clone(),
+        target: end.target.clone(),
+        message: format!("end sessions: {}", end.reason),
+        detail: end
+            .sessions
+            .iter()
+            .map(|session| hex(session))
+            .collect::<Vec<_>>()
+            .join("\n"),
+        ..Record::default()
+    });
+    // What is not recorded is not done.
+    recorded
+        .await
+        .map_err(|refused| Problem::unavailable(refused.to_string()))?;
+    let known = operators.live(&end).await?;
+    let present: HashSet<String> = operators.gateways.connected().into_iter().collect();
+    let id = uuid::Uuid::now_v7().to_string();
+    let away: Vec<String> = known
+        .keys()
+        .filter(|name| !present.contains(*name))
+        .cloned()
+        .collect();
+    operators.orders.give(Given {
+        id: id.clone(),
+        end,
+        present: present.clone(),
+        known,
+    });
+    let wait = Duration::from_millis(operators.limits.order_wait_ms);
+    let done = operators.orders.wait(&id, &present, wait).await;
+    let ended: u64 = done.iter().map(|done| u64::from(done.sessions_ended)).sum();
+    let mut gateways: Vec<Value> = done
+        .iter()
+        .map(
+            |done| json!({ "gateway": done.gateway, "state": "done", "sessions_ended": done.sessions_ended }),
+        )
+        .collect();
+    let mut silent: Vec<&String> = present
+        .iter()
+        .filter(|name| !done.iter().any(|done| done.gateway == **name))
+        .collect();
+    silent.sort();
+    gateways.extend(
+        silent
+            .iter()
+            .map(|name| json!({ "gateway": name, "state": "not answered" })),
+    );
+    gateways.extend(
+        away.iter()
+            .map(|name| json!({ "gateway": name, "state": "away" })),
+    );
+    let complete = silent.is_empty() && away.is_empty();
+    Ok(Json(
+        json!({ "order": id, "complete": complete, "sessions_ended": ended, "gateways": gateways }),
+    ))
+}
+
+fn order(body: &[u8], sessions_max: usize) -> Result<EndSessions, Problem> {
+    let end: End = serde_json::from_slice(body).map_err(|error| {
+        Problem::bad_request(format!(
+            "the body must be an object with `reason` and one or more of `sessions` (a list), `workload` and \
+             `target`; it is not at line {}, column {}",
+            error.line(),
+            error.column()
+        ))
+    })?;
+    let End {
+        sessions,
+        workload,
+        target,
+        reason,
+    } = end;
+    if sessions.is_empty() && workload.is_empty() && target.is_empty() {
+        return Err(Problem::bad_request(
+            "name `sessions`, a `workload` or a `target` whose sessions end",
+        ));
+    }
+    if reason.trim().is_empty() || reason.len() > REASON_BYTES_MAX {
+        let detail = format!("`reason` must say why, in at most {REASON_BYTES_MAX} bytes");
+        return Err(Problem::bad_request(detail));
+    }
+    if sessions.len() > sessions_max {
+        return Err(Problem::bad_request(format!(
+            "one order ends at most {sessions_max} named sessions"
+        )));
+    }
+    let sessions = sessions.iter().map(|id| {
+        let bytes = from_hex(id).filter(|bytes| !bytes.is_empty());
+        bytes.ok_or_else(|| Problem::bad_request("each of `sessions` must be hexadecimal"))
+    });
+    Ok(EndSessions {
+        sessions: sessions.collect::<Result<_, _>>()?,
+        workload,
+        target,
+        reason,
+    })
+}
+
+impl Operators {
+    /// The live sessions that an order is about, as far as the log knows them, by gateway.
+    async fn live(&self, end: &EndSessions) -> Result<HashMap<String, Vec<Vec<u8>>>, Problem> {
+        let filled = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+        let filter = Filter {
+            workload: filled(&end.workload),
+            target: filled(&end.target),
+            live: Some(true),
+            sessions_max: self.limits.order_sessions_max,
+            ..Filter::default()
+        };
+        let named: HashSet<&Vec<u8>> = end.sessions.iter().collect();
+        let mut known: HashMap<String, Vec<Vec<u8>>> = HashMap::new();
+        for session in self.store.sessions(filter).await? {
+            if named.is_empty() || named.contains(&session.session) {
+                known.entry(session.gateway).or_default().push(session.session);
+            }
+        }
+        Ok(known)
+    }
+}
+
+fn export(session: &Session) -> Value {
+    let mut object = Map::new();
+    let mut put = |name: &str, value: Value| {
+        object.insert(name.to_owned(), value);
+    };
+    let state = match session.state {
+        SessionState::Live => "live",
+        SessionState::Ended => "ended",
+        SessionState::Lost => "lost",
+    };
+    put("id", json!(hex(&session.session)));
+    put("cursor", json!(session.index.to_string()));
+    put("state", json!(state));
+    put("live", json!(session.state == SessionState::Live));
+    put("opened", session.opened_us.map_or(Value::Null, time));
+    put("ended", session.ended_us.map_or(Value::Null, time));
+    put("last", time(session.last_us));
+    put("statements", json!(session.statements));
+    put("refusals", json!(session.refusals));
+    put("rows", json!(session.rows));
+    if !session.run.is_empty() {
+        put("run", json!(session.run));
+    }
+    for (name, text) in [
+        ("ended_why", &session.ended_why),
+        ("gateway", &session.gateway),
+        ("workload", &session.workload),
+        ("evidence", &session.evidence),
+        ("issuer", &session.issuer),
+        ("subject", &session.subject),
+        ("certificate_serial", &session.certificate_serial),
+        ("source", &session.source),
+        ("client_says", &session.client_says),
+        ("target", &session.target),
+        ("database", &session.database),
+        ("role", &session.role),
+    ] {
+        if !text.is_empty() {
+            put(name, json!(text));
+        }
+    }
+    Value::Object(object)
+}

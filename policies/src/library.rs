@@ -1,0 +1,126 @@
+//! The rules this program ships, as templates that a grant links to a workload or segment and a target.
+
+use crate::identifier::entity_id;
+use crate::load::split;
+use cedar_policy::{PolicyId, Template};
+use std::sync::LazyLock;
+
+/// A named set of rules to start from.
+#[derive(Debug)]
+pub struct LibrarySet {
+    pub name: &'static str,
+    /// Cedar templates: `?principal` is the workload or segment, `?resource` the target.
+    pub text: &'static str,
+    /// One sentence for people who choose.
+    pub summary: &'static str,
+    pub(crate) file: &'static str,
+}
+
+/// Who gets a library set.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Grantee {
+    Segment(String),
+    Workload(String),
+}
+
+/// Gives a library set to somebody on a target.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Link {
+    pub library: String,
+    pub principal: Grantee,
+    pub target: String,
+}
+
+const LIBRARY: [LibrarySet; 5] = [
+    LibrarySet {
+        name: "session-basics",
+        text: include_str!("../library/session-basics.cedar"),
+        summary: "what every driver does on its own: transactions, harmless settings, who and where am I",
+        file: "library/session-basics.cedar",
+    },
+    LibrarySet {
+        name: "introspection",
+        text: include_str!("../library/introspection.cedar"),
+        summary: "reads the catalogue, without secrets, statistics and other people's statements",
+        file: "library/introspection.cedar",
+    },
+    LibrarySet {
+        name: "read-only",
+        text: include_str!("../library/read-only.cedar"),
+        summary: "reads every table that is not part of the system",
+        file: "library/read-only.cedar",
+    },
+    LibrarySet {
+        name: "migrations",
+        text: include_str!("../library/migrations.cedar"),
+        summary: "changes definitions and keeps the books of migration tools",
+        file: "library/migrations.cedar",
+    },
+    LibrarySet {
+        name: "dump",
+        text: include_str!("../library/dump.cedar"),
+        summary: "what pg_dump needs beside session-basics, introspection and read-only",
+        file: "library/dump.cedar",
+    },
+];
+
+/// All library sets.
+pub fn library() -> &'static [LibrarySet] {
+    &LIBRARY
+}
+
+pub(crate) fn find(name: &str) -> Option<&'static LibrarySet> {
+    LIBRARY.iter().find(|set| set.name == name)
+}
+
+impl LibrarySet {
+    /// The templates with the line each stands at.
+    pub(crate) fn templates(&self) -> impl Iterator<Item = (&'static Template, u32)> {
+        static TEMPLATES: LazyLock<Vec<(&'static str, Template, u32)>> = LazyLock::new(|| {
+            let read = |set: &'static LibrarySet| {
+                let pieces = split(set.text).into_iter();
+                pieces.map(|(start, end)| {
+                    let (template, line) = read_template(set, start, end);
+                    (set.name, template, line)
+                })
+            };
+            LIBRARY.iter().flat_map(read).collect()
+        });
+        let name = self.name;
+        let own = TEMPLATES.iter().filter(move |(set, _, _)| *set == name);
+        own.map(|(_, template, line)| (template, *line))
+    }
+}
+
+fn read_template(set: &LibrarySet, start: usize, end: usize) -> (Template, u32) {
+    let text = set.text.get(start..end).unwrap_or_default();
+    let unnamed = Template::parse(None, text).expect("the library is part of this program and a test reads it");
+    let name = unnamed.annotation("id").expect("a test finds every library rule named");
+    let id = PolicyId::new(format!("{}.{name}", set.name));
+    let lines = set.text.get(..start).map_or(0, |before| before.matches('\n').count());
+    (unnamed.new_id(id), u32::try_from(lines + 1).unwrap_or(u32::MAX))
+}
+
+impl Grantee {
+    pub fn name(&self) -> &str {
+        match self {
+            Grantee::Segment(name) | Grantee::Workload(name) => name,
+        }
+    }
+}
+
+impl Link {
+    /// `session-basics.set@migrators/orders`; a workload is marked, for a segment may share its name.
+    pub(crate) fn rule_name(&self, template: &Template) -> String {
+        let to = match &self.principal {
+            Grantee::Segment(name) => entity_id(&[name]),
+            Grantee::Workload(name) => format!("workload:{}", entity_id(&[name])),
+        };
+        let template: &str = template.id().as_ref();
+        format!("{template}@{to}/{}", entity_id(&[&self.target]))
+    }
+
+    pub(crate) fn file(&self) -> &'static str {
+        find(&self.library).map_or("library", |set| set.file)
+    }
+}

@@ -1,0 +1,396 @@
+//! The durable local queue of one worker: preallocated files of framed records, numbered from 1.
+//!
+//! A frame is `length: u32 le`, `crc32c: u32 le`, record. A length of zero ends a file. Files are allocated
+//! whole before they are used, so that the room which an intent reserves for its outcome is really there.
+//! Only the owning worker writes; the shipper reads what [`Progress`] says is written.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::Notify;
+
+/// Bytes of a frame before the record.
+pub const FRAME_HEADER_BYTES: usize = 8;
+
+/// The room kept for the outcome of an open intent, frame included.
+pub const OUTCOME_BYTES_MAX: usize = 320;
+
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("the spool has reached its limit of {bytes_max} bytes")]
+    Full { bytes_max: u64 },
+    #[error("a record of {bytes} bytes is larger than the spool takes")]
+    TooLarge { bytes: usize },
+    #[error("the spool cannot be written")]
+    Write(#[source] io::Error),
+    #[error("another process holds the spool")]
+    Held,
+}
+
+/// How large a spool may be, from `Limits`.
+#[derive(Clone, Copy, Debug)]
+pub struct Room {
+    pub spool_bytes_max: u64,
+    pub file_bytes_max: u64,
+    pub record_bytes_max: usize,
+}
+
+/// What the shipper may know of a spool: one for each epoch on the disk.
+#[derive(Debug)]
+pub struct Progress {
+    pub worker: u32,
+    pub epoch: u64,
+    /// The highest number written to the operating system.
+    written: AtomicU64,
+    files: Mutex<VecDeque<SpoolFile>>,
+    grown: Arc<Notify>,
+}
+
+/// One file of a spool, oldest first in [`Progress`].
+#[derive(Clone, Debug)]
+struct SpoolFile {
+    path: PathBuf,
+    first_number: u64,
+    /// The highest number in it, once nothing more will be added.
+    last_number: Option<u64>,
+    /// Intents in it whose outcome is not written yet.
+    open: u64,
+}
+
+impl Progress {
+    pub fn written(&self) -> u64 {
+        self.written.load(Ordering::Acquire)
+    }
+
+    /// The path of the file that holds `number`, and the number of its first record.
+    pub fn file_of(&self, number: u64) -> Option<(PathBuf, u64)> {
+        let files = self.files();
+        let file = files.iter().rev().find(|file| file.first_number <= number)?;
+        Some((file.path.clone(), file.first_number))
+    }
+
+    /// The number from which records are still on the disk.
+    pub fn first_number(&self) -> u64 {
+        self.files().front().map_or(1, |file| file.first_number)
+    }
+
+    /// Deletes, oldest first, the files whose records are all stored and whose intents are all closed.
+    pub fn acknowledge(&self, stored: u64) {
+        self.files().retain(|file| {
+            let done = file.open == 0 && file.last_number.is_some_and(|last| last <= stored);
+            // A file that cannot be deleted stays listed and is tried again with the next acknowledgement.
+            !(done && fs::remove_file(&file.path).is_ok())
+        });
+    }
+
+    pub fn bytes(&self, file_bytes_max: u64) -> u64 {
+        u64::try_from(self.files().len()).unwrap_or(u64::MAX).saturating_mul(file_bytes_max)
+    }
+
+    fn files(&self) -> MutexGuard<'_, VecDeque<SpoolFile>> {
+        self.files.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn count_open(&self, number: u64, change: i64) {
+        let mut files = self.files();
+        if let Some(file) = files.iter_mut().rev().find(|file| file.first_number <= number) {
+            file.open = file.open.saturating_add_signed(change);
+        }
+    }
+}
+
+/// The writing end. It is full, or broken, until a write succeeds again; it never loses a number.
+#[derive(Debug)]
+pub struct Spool {
+    folder: PathBuf,
+    room: Room,
+    progress: Arc<Progress>,
+    file: Option<File>,
+    /// Where the next frame goes in the current file.
+    offset: u64,
+    /// Frames not yet given to the operating system; outcomes wait here for company.
+    pending: Vec<u8>,
+    next_number: u64,
+    /// Invariant: the current file has room for `pending` and for the outcomes of all open intents.
+    open: u64,
+    _lock: File,
+}
+
+impl Spool {
+    /// Takes the folder for this process, closes what an earlier one left open as *unknown*, starts an epoch.
+    ///
+    /// Returns the spool and the progress of every earlier epoch that still has records to ship.
+    pub fn open(
+        folder: &Path,
+        worker: u32,
+        epoch: u64,
+        room: Room,
+        grown: &Arc<Notify>,
+        unknown: impl Fn(u64, u64) -> Vec<u8>,
+    ) -> Result<(Spool, Vec<Arc<Progress>>), Error> {
+        fs::create_dir_all(folder).map_err(Error::Write)?;
+        let lock = File::create(folder.join("lock")).map_err(Error::Write)?;
+        lock.try_lock().map_err(|_| Error::Held)?;
+        let mut earlier = Vec::new();
+        for (epoch, files) in epochs_on_disk(folder).map_err(Error::Write)? {
+            if let Some(progress) = recover(worker, epoch, files, grown, |of| unknown(epoch, of))? {
+                earlier.push(progress);
+            }
+        }
+        let progress = Arc::new(Progress {
+            worker,
+            epoch,
+            written: AtomicU64::new(0),
+            files: Mutex::new(VecDeque::new()),
+            grown: grown.clone(),
+        });
+        let spool = Spool {
+            folder: folder.to_owned(),
+            room,
+            progress,
+            file: None,
+            offset: 0,
+            pending: Vec::new(),
+            next_number: 1,
+            open: 0,
+            _lock: lock,
+        };
+        Ok((spool, earlier))
+    }
+
+    pub fn progress(&self) -> &Arc<Progress> {
+        &self.progress
+    }
+
+    /// The number that the next record must carry.
+    pub fn next_number(&self) -> u64 {
+        self.next_number
+    }
+
+    /// Writes an intent, with all that waits before it, and reserves the room of its outcome.
+    pub fn intent(&mut self, encode: impl FnOnce(u64, &mut Vec<u8>)) -> Result<u64, Error> {
+        let number = self.append(OUTCOME_BYTES_MAX, encode)?;
+        self.open += 1;
+        self.progress.count_open(number, 1);
+        Ok(number)
+    }
+
+    /// Writes a record that expects no outcome.
+    pub fn note(&mut self, encode: impl FnOnce(u64, &mut Vec<u8>)) -> Result<u64, Error> {
+        self.append(0, encode)
+    }
+
+    /// Queues the outcome of intent `of`; [`Spool::flush`] or the next intent writes it.
+    pub fn outcome(&mut self, of: u64, encode: impl FnOnce(u64, &mut Vec<u8>)) {
+        frame(&mut self.pending, self.next_number, encode);
+        self.next_number += 1;
+        self.open = self.open.saturating_sub(1);
+        self.progress.count_open(of, -1);
+    }
+
+    /// Bytes of this epoch's files.
+    pub fn bytes(&self) -> u64 {
+        self.progress.bytes(self.room.file_bytes_max)
+    }
+
+    /// Whether outcomes wait for [`Spool::flush`].
+    pub fn is_pending(&self) -> bool {
+        !self.pending.is_empty()
+    }
+
+    /// Gives what waits to the operating system.
+    pub fn flush(&mut self) -> Result<(), Error> {
+        if self.pending.is_empty() {
+            return Ok(());
+        }
+        let Some(file) = &self.file else {
+            return Err(Error::Full { bytes_max: self.room.spool_bytes_max });
+        };
+        // On failure nothing moves: the same bytes are written again to the same place.
+        file.write_all_at(&self.pending, self.offset).map_err(Error::Write)?;
+        self.offset += self.pending.len() as u64;
+        self.pending.clear();
+        self.progress.written.store(self.next_number - 1, Ordering::Release);
+        self.progress.grown.notify_one();
+        Ok(())
+    }
+
+    /// A handle by which another thread can sync what is written so far.
+    pub fn handle(&self) -> io::Result<Option<File>> {
+        self.file.as_ref().map(File::try_clone).transpose()
+    }
+
+    fn append(&mut self, reserve: usize, encode: impl FnOnce(u64, &mut Vec<u8>)) -> Result<u64, Error> {
+        let before = self.pending.len();
+        let number = self.next_number;
+        frame(&mut self.pending, number, encode);
+        let bytes = self.pending.len() - before;
+        let result = if bytes > self.room.record_bytes_max {
+            Err(Error::TooLarge { bytes })
+        } else {
+            self.make_room(before, reserve)
+        };
+        let result = result.and_then(|()| {
+            self.next_number += 1;
+            self.flush()
+        });
+        if let Err(error) = result {
+            self.pending.truncate(before);
+            self.next_number = number;
+            return Err(error);
+        }
+        Ok(number)
+    }
+
+    /// Starts a new file if the current one cannot hold `pending` and every reserved outcome.
+    fn make_room(&mut self, before: usize, reserve: usize) -> Result<(), Error> {
+        let reserved = self.open.saturating_mul(OUTCOME_BYTES_MAX as u64) + reserve as u64;
+        let need = self.pending.len() as u64 + reserved;
+        if self.file.is_some() && self.offset + need <= self.room.file_bytes_max {
+            return Ok(());
+        }
+        if need > self.room.file_bytes_max {
+            return Err(Error::Full { bytes_max: self.room.spool_bytes_max });
+        }
+        // What waited before this record still belongs to the file where its room was kept.
+        if let (Some(file), true) = (&self.file, before > 0) {
+            let waiting = self.pending.get(..before).unwrap_or_default();
+            file.write_all_at(waiting, self.offset).map_err(Error::Write)?;
+            self.offset += before as u64;
+            self.pending.drain(..before);
+            self.progress.written.store(self.next_number - 1, Ordering::Release);
+        }
+        self.rotate()
+    }
+
+    fn rotate(&mut self) -> Result<(), Error> {
+        let spool_bytes = self.progress.bytes(self.room.file_bytes_max);
+        if spool_bytes + self.room.file_bytes_max > self.room.spool_bytes_max {
+            return Err(Error::Full { bytes_max: self.room.spool_bytes_max });
+        }
+        let path = self.folder.join(file_name(self.progress.epoch, self.next_number));
+        let file = allocate(&path, self.room.file_bytes_max).inspect_err(|_| {
+            let _ = fs::remove_file(&path);
+        });
+        let file = file.map_err(Error::Write)?;
+        let mut files = self.progress.files();
+        if let Some(last) = files.back_mut() {
+            last.last_number = Some(self.next_number - 1);
+        }
+        files.push_back(SpoolFile { path, first_number: self.next_number, last_number: None, open: 0 });
+        drop(files);
+        self.file = Some(file);
+        self.offset = 0;
+        Ok(())
+    }
+}
+
+fn allocate(path: &Path, bytes: u64) -> io::Result<File> {
+    let file = OpenOptions::new().write(true).create_new(true).open(path)?;
+    rustix::fs::fallocate(&file, rustix::fs::FallocateFlags::empty(), 0, bytes)?;
+    Ok(file)
+}
+
+fn frame(buffer: &mut Vec<u8>, number: u64, encode: impl FnOnce(u64, &mut Vec<u8>)) {
+    let start = buffer.len();
+    buffer.extend_from_slice(&[0; FRAME_HEADER_BYTES]);
+    encode(number, buffer);
+    let record = buffer.get(start + FRAME_HEADER_BYTES..).unwrap_or_default();
+    let length = u32::try_from(record.len()).unwrap_or(u32::MAX).to_le_bytes();
+    let crc = crc32c::crc32c(record).to_le_bytes();
+    for (place, byte) in buffer.iter_mut().skip(start).zip(length.into_iter().chain(crc)) {
+        *place = byte;
+    }
+}
+
+/// Reads the frames of one spool file, until its end or its first frame that does not hold.
+pub fn frames(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut rest = bytes;
+    std::iter::from_fn(move || {
+        let (length, tail) = rest.split_first_chunk::<4>()?;
+        let (crc, tail) = tail.split_first_chunk::<4>()?;
+        let length = usize::try_from(u32::from_le_bytes(*length)).ok()?;
+        let record = tail.get(..length).filter(|record| !record.is_empty())?;
+        if crc32c::crc32c(record) != u32::from_le_bytes(*crc) {
+            return None;
+        }
+        rest = tail.get(length..)?;
+        Some(record)
+    })
+}
+
+fn file_name(epoch: u64, first_number: u64) -> String {
+    format!("{epoch:016x}-{first_number:016x}.spool")
+}
+
+fn epochs_on_disk(folder: &Path) -> io::Result<BTreeMap<u64, BTreeMap<u64, PathBuf>>> {
+    let mut epochs: BTreeMap<u64, BTreeMap<u64, PathBuf>> = BTreeMap::new();
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        let name = path.file_name().and_then(|name| name.to_str()).and_then(|name| name.strip_suffix(".spool"));
+        let Some((epoch, first)) = name.and_then(|name| name.split_once('-')) else { continue };
+        if let (Ok(epoch), Ok(first)) = (u64::from_str_radix(epoch, 16), u64::from_str_radix(first, 16)) {
+            epochs.entry(epoch).or_default().insert(first, path);
+        }
+    }
+    Ok(epochs)
+}
+
+/// Ends an epoch that an earlier process left: a torn last frame is cut, open intents are closed as unknown.
+fn recover(
+    worker: u32,
+    epoch: u64,
+    paths: BTreeMap<u64, PathBuf>,
+    grown: &Arc<Notify>,
+    unknown: impl Fn(u64) -> Vec<u8>,
+) -> Result<Option<Arc<Progress>>, Error> {
+    let mut open = std::collections::BTreeSet::new();
+    let mut files = VecDeque::new();
+    let (mut last_number, mut end) = (0, 0);
+    for (first_number, path) in paths {
+        let bytes = fs::read(&path).map_err(Error::Write)?;
+        let (mut number, mut offset) = (first_number, 0_u64);
+        for record in frames(&bytes) {
+            match super::kind_and_of(record) {
+                super::Shape::Intent => drop(open.insert(number)),
+                super::Shape::OutcomeOf(of) => drop(open.remove(&of)),
+                super::Shape::Other => {}
+            }
+            number += 1;
+            offset += (FRAME_HEADER_BYTES + record.len()) as u64;
+        }
+        if number == first_number {
+            fs::remove_file(&path).map_err(Error::Write)?;
+            continue;
+        }
+        (last_number, end) = (number - 1, offset);
+        files.push_back(SpoolFile { path, first_number, last_number: Some(last_number), open: 0 });
+    }
+    let Some(last) = files.back_mut() else { return Ok(None) };
+    let file = OpenOptions::new().write(true).open(&last.path).map_err(Error::Write)?;
+    let mut closing = Vec::new();
+    for of in open {
+        last_number += 1;
+        frame(&mut closing, last_number, |number, buffer| {
+            super::put_number(number, buffer);
+            buffer.extend_from_slice(&unknown(of));
+        });
+    }
+    file.set_len(end).map_err(Error::Write)?;
+    file.write_all_at(&closing, end).map_err(Error::Write)?;
+    file.sync_all().map_err(Error::Write)?;
+    last.last_number = Some(last_number);
+    let progress = Progress {
+        worker,
+        epoch,
+        written: AtomicU64::new(last_number),
+        files: Mutex::new(files),
+        grown: grown.clone(),
+    };
+    Ok(Some(Arc::new(progress)))
+}

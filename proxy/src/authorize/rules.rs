@@ -1,0 +1,134 @@
+//! What is decided by: one snapshot, with its policies indexed and its logins compiled. Immutable.
+
+use std::sync::Arc;
+
+use postern_link::snapshot::{Assume, Grantee, Snapshot, Target, Workload};
+use postern_policies::{Link, PolicySet, Source};
+
+use crate::identity::Known;
+use crate::refusal::{Reason, Refusal};
+
+/// Everything a gateway decides by, ready to be asked.
+#[derive(Debug)]
+pub struct Rules {
+    pub snapshot: Snapshot,
+    pub policies: PolicySet,
+    pub known: Arc<Known>,
+}
+
+/// Where a client may go: one target, one of its databases, one role, with the names still to be judged.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Place {
+    pub target: String,
+    pub database: String,
+    pub role: String,
+}
+
+/// What a client asked for; none of it is identity.
+#[derive(Clone, Copy, Debug)]
+pub struct Wish<'a> {
+    pub server_name: Option<&'a str>,
+    pub target: Option<&'a str>,
+    pub database: &'a str,
+    pub user: &'a str,
+}
+
+impl Rules {
+    /// Compiles a snapshot; every mistake is told, and nothing is loaded if there is one.
+    pub fn load(snapshot: Snapshot) -> Result<Rules, Vec<String>> {
+        let mut errors = Vec::new();
+        let sources: Vec<Source> = snapshot
+            .policies
+            .iter()
+            .map(|policy| Source { name: policy.name.clone(), text: policy.text.clone() })
+            .collect();
+        let policies = PolicySet::load(snapshot.number, &sources, &links(&snapshot));
+        let policies = policies.map_err(|found| errors.extend(found.iter().map(ToString::to_string))).ok();
+        let known = Known::build(&snapshot).map_err(|found| errors.extend(found)).ok();
+        match (policies, known) {
+            (Some(policies), Some(known)) if errors.is_empty() => {
+                Ok(Rules { snapshot, policies, known: Arc::new(known) })
+            }
+            _ => Err(errors),
+        }
+    }
+
+    pub fn target(&self, name: &str) -> Option<&Target> {
+        self.snapshot.targets.iter().find(|target| target.name == name)
+    }
+
+    /// The place a workload asks for, its names completed where they say nothing.
+    pub fn place(&self, workload: &Workload, wish: Wish<'_>) -> Result<Place, Refusal> {
+        let (target, database) = self.target_of(workload, wish)?;
+        let says_nothing = |name: &str| ["", "-", "postern", workload.name.as_str()].contains(&name);
+        let database = match database {
+            "" => target.postgres.databases.first(),
+            named => target.postgres.databases.iter().find(|known| *known == named).or_else(|| {
+                target.postgres.databases.first().filter(|_| says_nothing(named) || named == target.name)
+            }),
+        };
+        let database = database.ok_or_else(|| {
+            refuse(format!("target `{}` has no database `{}`", target.name, wish.database))
+                .hint(format!("it has: {}", target.postgres.databases.join(", ")))
+        })?;
+        let assume = workload.assume.iter().find(|assume| assume.target == target.name);
+        let roles: &[String] = assume.map_or(&[], |assume: &Assume| &assume.roles);
+        let role = roles.iter().find(|role| *role == wish.user);
+        let role = role.or_else(|| roles.first().filter(|_| says_nothing(wish.user))).ok_or_else(|| {
+            refuse(format!("workload `{}` may not log in to `{}` as `{}`", workload.name, target.name, wish.user))
+                .hint(match roles {
+                    [] => format!("give the workload a role in `assume` for target `{}`", target.name),
+                    roles => format!("use PGUSER=postern for the default role, or one of: {}", roles.join(", ")),
+                })
+        })?;
+        Ok(Place { target: target.name.clone(), database: database.clone(), role: role.clone() })
+    }
+
+    /// By server name, then by what `options` or the database says, then by there being only one.
+    fn target_of<'a>(&'a self, workload: &Workload, wish: Wish<'a>) -> Result<(&'a Target, &'a str), Refusal> {
+        if let Some(name) = wish.target {
+            let target = self.target(name).ok_or_else(|| refuse(format!("there is no target `{name}`")))?;
+            return Ok((target, wish.database));
+        }
+        if let Some(server_name) = wish.server_name
+            && let Some(target) =
+                self.snapshot.targets.iter().find(|target| target.server_names.iter().any(|name| name == server_name))
+        {
+            return Ok((target, wish.database));
+        }
+        if let Some((name, database)) = wish.database.split_once('/')
+            && let Some(target) = self.target(name)
+        {
+            return Ok((target, database));
+        }
+        if let Some(target) = self.target(wish.database) {
+            // A database may be called like its target; then it is meant.
+            return Ok((target, wish.database));
+        }
+        let mut assumed = workload.assume.iter().filter_map(|assume| self.target(&assume.target));
+        match (assumed.next(), assumed.next()) {
+            (Some(only), None) => Ok((only, wish.database)),
+            _ => Err(refuse("it is not clear which target is meant".to_owned())
+                .hint("name it: PGDATABASE=target/database, or PGOPTIONS='-c postern.target=NAME'")),
+        }
+    }
+}
+
+fn links(snapshot: &Snapshot) -> Vec<Link> {
+    let grants = snapshot.grants.iter().flat_map(|grant| {
+        let principal = match &grant.to {
+            Grantee::Segment(name) => postern_policies::Grantee::Segment(name.clone()),
+            Grantee::Workload(name) => postern_policies::Grantee::Workload(name.clone()),
+        };
+        grant.library.iter().map(move |library| Link {
+            library: library.clone(),
+            principal: principal.clone(),
+            target: grant.on.clone(),
+        })
+    });
+    grants.collect()
+}
+
+fn refuse(message: String) -> Refusal {
+    Refusal::new(Reason::Unauthenticated, message)
+}

@@ -1,0 +1,184 @@
+//! The client of the control plane: what comes over the link is believed only where a signature holds.
+//!
+//! A taken control plane can send nothing that this host has not allowed: snapshots and fresh words are
+//! signed by a key that need not lie there, and checkpoints of its log are followed by [`witness`].
+
+pub mod witness;
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use aws_lc_rs::signature::{ED25519, UnparsedPublicKey};
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use postern_link::snapshot::Snapshot;
+use postern_link::wire::link_client::LinkClient;
+use postern_link::wire::{FreshWord, FromControl, FromGateway, SignedSnapshot};
+use rustix::time::{ClockId, clock_gettime};
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::Streaming;
+use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity};
+
+use crate::config::ControlLink;
+
+/// Messages under way to the control plane; batches wait here for the wire, records wait in the spool.
+const OUTGOING_MESSAGES_MAX: usize = 8;
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
+
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("`{0}` cannot be read")]
+    File(PathBuf, #[source] std::io::Error),
+    #[error("`snapshot_key` is not an Ed25519 public key in base64")]
+    Key,
+    #[error("the control plane cannot be reached")]
+    Unreachable(#[source] Box<tonic::transport::Error>),
+    #[error("the control plane refused the exchange")]
+    Refused(#[source] Box<tonic::Status>),
+    #[error("the snapshot's signature does not hold")]
+    Unsigned,
+    #[error("snapshot {offered} is older than {highest}, which was seen before")]
+    Older { offered: u64, highest: u64 },
+    #[error("the snapshot cannot be read: {0}")]
+    Unreadable(String),
+    #[error("the snapshot is larger than `snapshot_bytes_max`")]
+    TooLarge,
+}
+
+/// The link's settings and what must never go backwards.
+#[derive(Debug)]
+pub struct Control {
+    config: ControlLink,
+    key: Vec<u8>,
+    snapshot_file: PathBuf,
+    highest: AtomicU64,
+    snapshot_bytes_max: usize,
+}
+
+/// One open exchange; closing either end closes it.
+pub struct Exchange {
+    pub outgoing: mpsc::Sender<FromGateway>,
+    pub incoming: Streaming<FromControl>,
+}
+
+impl Control {
+    pub fn new(config: &ControlLink, data: &Path, snapshot_bytes_max: usize) -> Result<Control, Error> {
+        let key = BASE64_STANDARD.decode(&config.snapshot_key).map_err(|_| Error::Key)?;
+        if key.len() != 32 {
+            return Err(Error::Key);
+        }
+        let snapshot_file = data.join("snapshot");
+        Ok(Control { config: config.clone(), key, snapshot_file, highest: AtomicU64::new(0), snapshot_bytes_max })
+    }
+
+    /// Opens the stream, with mTLS both ways. The files are read anew each time, so rotation just works.
+    pub async fn exchange(&self, hello: FromGateway) -> Result<Exchange, Error> {
+        let read = |path: &PathBuf| std::fs::read(path).map_err(|error| Error::File(path.clone(), error));
+        let tls = ClientTlsConfig::new()
+            .domain_name(&self.config.server_name)
+            .ca_certificate(Certificate::from_pem(read(&self.config.ca)?))
+            .identity(Identity::from_pem(read(&self.config.certificate)?, read(&self.config.key)?));
+        let unreachable = |error| Error::Unreachable(Box::new(error));
+        let endpoint = Endpoint::from_shared(self.config.address.clone())
+            .and_then(|endpoint| endpoint.tls_config(tls))
+            .map_err(unreachable)?
+            .connect_timeout(CONNECT_TIMEOUT)
+            .http2_keep_alive_interval(KEEPALIVE_INTERVAL)
+            .keep_alive_while_idle(true);
+        let channel: Channel = endpoint.connect().await.map_err(unreachable)?;
+        let (outgoing, stream) = mpsc::channel(OUTGOING_MESSAGES_MAX);
+        // The first message must be under way before the server answers.
+        let _ = outgoing.try_send(hello);
+        let mut client =
+            LinkClient::new(channel).max_decoding_message_size(self.snapshot_bytes_max.saturating_add(1024));
+        let answered = client.exchange(ReceiverStream::new(stream)).await;
+        let incoming = answered.map_err(|status| Error::Refused(Box::new(status)))?.into_inner();
+        Ok(Exchange { outgoing, incoming })
+    }
+
+    pub fn highest_snapshot(&self) -> u64 {
+        self.highest.load(Ordering::Relaxed)
+    }
+
+    /// Believes a snapshot: signature, number, form. The caller accepts it once it has also compiled.
+    pub fn verify(&self, signed: &SignedSnapshot) -> Result<Snapshot, Error> {
+        if signed.snapshot.len() > self.snapshot_bytes_max {
+            return Err(Error::TooLarge);
+        }
+        let key = UnparsedPublicKey::new(&ED25519, &self.key);
+        key.verify(&signed.snapshot, &signed.signature).map_err(|_| Error::Unsigned)?;
+        let snapshot: Snapshot =
+            serde_json::from_slice(&signed.snapshot).map_err(|error| Error::Unreadable(error.to_string()))?;
+        let highest = self.highest_snapshot();
+        if snapshot.number < highest {
+            return Err(Error::Older { offered: snapshot.number, highest });
+        }
+        Ok(snapshot)
+    }
+
+    /// Keeps an accepted snapshot for the next start; an older one is never taken again.
+    pub fn accept(&self, signed: &SignedSnapshot, number: u64) -> Result<(), Error> {
+        self.highest.fetch_max(number, Ordering::Relaxed);
+        let wrong = |error| Error::File(self.snapshot_file.clone(), error);
+        let new = self.snapshot_file.with_extension("new");
+        let kept = serde_json::json!({
+            "snapshot": BASE64_STANDARD.encode(&signed.snapshot),
+            "signature": BASE64_STANDARD.encode(&signed.signature),
+        });
+        std::fs::write(&new, kept.to_string()).map_err(wrong)?;
+        std::fs::rename(&new, &self.snapshot_file).map_err(wrong)
+    }
+
+    /// The snapshot that an earlier run accepted, with its signature checked again.
+    pub fn kept(&self) -> Result<Option<(SignedSnapshot, Snapshot)>, Error> {
+        let text = match std::fs::read(&self.snapshot_file) {
+            Ok(text) => text,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(Error::File(self.snapshot_file.clone(), error)),
+        };
+        let kept: serde_json::Value =
+            serde_json::from_slice(&text).map_err(|error| Error::Unreadable(error.to_string()))?;
+        let field = |name: &str| {
+            let text = kept.get(name).and_then(serde_json::Value::as_str).unwrap_or_default();
+            BASE64_STANDARD.decode(text).map_err(|error| Error::Unreadable(error.to_string()))
+        };
+        let signed = SignedSnapshot { snapshot: field("snapshot")?, signature: field("signature")? };
+        let snapshot = self.verify(&signed)?;
+        self.highest.fetch_max(snapshot.number, Ordering::Relaxed);
+        Ok(Some((signed, snapshot)))
+    }
+
+    /// Whether a fresh word is the control plane's, and about nothing older than what we have.
+    pub fn is_fresh(&self, word: &FreshWord) -> bool {
+        let text = format!("postern fresh word\n{}\n{}\n", word.snapshot_number, word.time_ms);
+        let key = UnparsedPublicKey::new(&ED25519, &self.key);
+        key.verify(text.as_bytes(), &word.signature).is_ok() && word.snapshot_number >= self.highest_snapshot()
+    }
+}
+
+/// When the control plane was last heard, on a clock that counts suspend.
+#[derive(Debug, Default)]
+pub struct LastWord {
+    heard_ms: AtomicU64,
+}
+
+impl LastWord {
+    pub fn heard(&self) {
+        self.heard_ms.store(boot_ms().max(1), Ordering::Relaxed);
+    }
+
+    /// Nothing heard since the start counts from the start of the machine's clock: older than anything.
+    pub fn is_older_than(&self, age_max: Duration) -> bool {
+        let heard_ms = self.heard_ms.load(Ordering::Relaxed);
+        heard_ms == 0 || u128::from(boot_ms().saturating_sub(heard_ms)) > age_max.as_millis()
+    }
+}
+
+fn boot_ms() -> u64 {
+    let time = clock_gettime(ClockId::Boottime);
+    let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
+    seconds * 1_000 + u64::try_from(time.tv_nsec).unwrap_or(0) / 1_000_000
+}

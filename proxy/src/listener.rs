@@ -1,0 +1,203 @@
+//! Where connections come in: counted before anyone is known, then handed to the worker with the fewest.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, SocketAddr};
+use std::rc::Rc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use ipnet::IpNet;
+use tokio::io::AsyncReadExt;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{mpsc, watch};
+
+use crate::audit::strangers::network_of;
+use crate::config::Limits;
+use crate::postgres::{self, Shared, Worker};
+use crate::upstream::tune;
+
+/// Accepted connections that wait for one worker to take them.
+const HANDOVER_MAX: usize = 1_024;
+/// After the system refuses a new socket, so that a full table does not become a busy loop.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+/// The fixed part of a PROXY protocol v2 header (haproxy, "The PROXY protocol", section 2.2).
+const PROXY_SIGNATURE: [u8; 12] = *b"\r\n\r\n\0\r\nQUIT\n";
+/// Addresses and extensions after it; more is refused.
+const PROXY_HEADER_BYTES_MAX: u16 = 536;
+
+/// Callers who have not yet shown who they are.
+#[derive(Debug)]
+pub struct Strangers {
+    by_network: Mutex<HashMap<IpNet, usize>>,
+    total: AtomicUsize,
+    total_max: usize,
+    per_network_max: usize,
+}
+
+/// One stranger's place; given back when dropped.
+#[derive(Debug)]
+pub struct Pass {
+    strangers: Arc<Strangers>,
+    network: IpNet,
+}
+
+impl Strangers {
+    pub fn new(limits: &Limits) -> Arc<Strangers> {
+        Arc::new(Strangers {
+            by_network: Mutex::default(),
+            total: AtomicUsize::new(0),
+            total_max: limits.strangers_max,
+            per_network_max: limits.strangers_per_network_max,
+        })
+    }
+
+    pub fn admit(self: &Arc<Strangers>, source: IpAddr) -> Option<Pass> {
+        let network = network_of(source);
+        let mut by_network = self.by_network.lock().unwrap_or_else(PoisonError::into_inner);
+        let of_network = by_network.entry(network).or_default();
+        if *of_network >= self.per_network_max || self.total.load(Ordering::Relaxed) >= self.total_max {
+            return None;
+        }
+        *of_network += 1;
+        self.total.fetch_add(1, Ordering::Relaxed);
+        Some(Pass { strangers: self.clone(), network })
+    }
+}
+
+impl Drop for Pass {
+    fn drop(&mut self) {
+        let mut by_network = self.strangers.by_network.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(of_network) = by_network.get_mut(&self.network) {
+            *of_network -= 1;
+            if *of_network == 0 {
+                by_network.remove(&self.network);
+            }
+        }
+        self.strangers.total.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// A connection on its way to a worker.
+pub struct Accepted {
+    socket: std::net::TcpStream,
+    source: IpAddr,
+    speaks_proxy: bool,
+    pass: Pass,
+}
+
+/// The accepting end of one worker.
+#[derive(Clone)]
+pub struct Door {
+    accepted: mpsc::Sender<Accepted>,
+    connections: Arc<AtomicUsize>,
+}
+
+/// The worker's end of its door.
+pub struct Handover {
+    accepted: mpsc::Receiver<Accepted>,
+    connections: Arc<AtomicUsize>,
+}
+
+pub fn door() -> (Door, Handover) {
+    let (sender, accepted) = mpsc::channel(HANDOVER_MAX);
+    let connections = Arc::new(AtomicUsize::new(0));
+    (Door { accepted: sender, connections: connections.clone() }, Handover { accepted, connections })
+}
+
+/// Accepts until told to drain.
+pub async fn accept(
+    listener: TcpListener,
+    doors: Vec<Door>,
+    strangers: Arc<Strangers>,
+    proxies: Vec<IpNet>,
+    mut drain: watch::Receiver<bool>,
+) {
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            _ = drain.wait_for(|drain| *drain) => return,
+        };
+        match accepted {
+            Ok((socket, peer)) => hand_over(socket, peer, &doors, &strangers, &proxies),
+            Err(error) => {
+                tracing::warn!(%error, "a connection could not be accepted");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+}
+
+fn hand_over(socket: TcpStream, peer: SocketAddr, doors: &[Door], strangers: &Arc<Strangers>, proxies: &[IpNet]) {
+    let source = peer.ip().to_canonical();
+    let Some(pass) = strangers.admit(source) else {
+        tracing::debug!("a connection was closed: too many strangers from its network, or in all");
+        return;
+    };
+    let speaks_proxy = proxies.iter().any(|network| network.contains(&source));
+    let least = doors.iter().min_by_key(|door| door.connections.load(Ordering::Relaxed));
+    let (Some(door), Ok(socket)) = (least, socket.into_std()) else { return };
+    if door.accepted.try_send(Accepted { socket, source, speaks_proxy, pass }).is_ok() {
+        door.connections.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// Serves what is handed over, each connection as a task of this worker's own runtime.
+pub async fn serve(mut handover: Handover, shared: Arc<Shared>, worker: Rc<Worker>) {
+    while let Some(accepted) = handover.accepted.recv().await {
+        let (shared, worker) = (shared.clone(), worker.clone());
+        let connection = Connection(handover.connections.clone());
+        tokio::task::spawn_local(async move {
+            let _connection = connection;
+            let Accepted { socket, mut source, speaks_proxy, pass } = accepted;
+            let Ok(mut socket) = TcpStream::from_std(socket) else { return };
+            if tune(&socket).is_err() {
+                return;
+            }
+            if speaks_proxy {
+                let deadline = Duration::from_millis(shared.limits.login_timeout_ms);
+                match tokio::time::timeout(deadline, proxied_source(&mut socket)).await {
+                    Ok(Ok(Some(said))) => source = said,
+                    // A health check of the proxy itself speaks for nobody else.
+                    Ok(Ok(None)) => {}
+                    Ok(Err(_)) | Err(_) => return,
+                }
+            }
+            postgres::serve(socket, source, pass, shared, worker).await;
+        });
+    }
+}
+
+struct Connection(Arc<AtomicUsize>);
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// The client's address as the proxy in front tells it (PROXY protocol version 2, section 2.2).
+async fn proxied_source(socket: &mut TcpStream) -> std::io::Result<Option<IpAddr>> {
+    let malformed = || std::io::Error::from(std::io::ErrorKind::InvalidData);
+    let mut signature = [0; 12];
+    socket.read_exact(&mut signature).await?;
+    let (version_and_command, family) = (socket.read_u8().await?, socket.read_u8().await?);
+    let length = socket.read_u16().await?;
+    if signature != PROXY_SIGNATURE || version_and_command >> 4 != 2 || length > PROXY_HEADER_BYTES_MAX {
+        return Err(malformed());
+    }
+    let mut addresses = vec![0; usize::from(length)];
+    socket.read_exact(&mut addresses).await?;
+    match (version_and_command & 0x0f, family) {
+        (0, _) => Ok(None),
+        (1, 0x11) => {
+            let address = addresses.first_chunk::<4>().filter(|_| addresses.len() >= 12);
+            address.map(|address| Some(IpAddr::from(*address))).ok_or_else(malformed)
+        }
+        (1, 0x21) => {
+            let address = addresses.first_chunk::<16>().filter(|_| addresses.len() >= 36);
+            address.map(|address| Some(IpAddr::from(*address).to_canonical())).ok_or_else(malformed)
+        }
+        _ => Err(malformed()),
+    }
+}

@@ -1,0 +1,293 @@
+//! What the server says of itself: the facts of a connection and the names of a database.
+//!
+//! Both are asked in SQL that means the same under every `search_path`, because a session's own connection
+//! is asked too: each name is qualified, each operator is `pg_catalog`'s, no cast is left to be guessed.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock};
+use std::time::{Duration, Instant};
+
+use arc_swap::ArcSwap;
+use dashmap::DashMap;
+use postern_sql::Catalogue;
+use serde::Deserialize;
+use tokio::sync::{Notify, OnceCell};
+
+use crate::config::Limits;
+
+use super::connect::{self, Dial};
+
+/// A server's answer could not be used.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("the server's answer about itself cannot be read")]
+    Unreadable(#[from] serde_json::Error),
+    #[error("the database has more than `catalogue_relations_max` relations")]
+    TooMany,
+}
+
+/// What fixes the meaning of names on one connection, as its server has it now.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Facts {
+    pub search_path: Vec<String>,
+    pub role: String,
+    pub session_role: String,
+    pub standard_conforming_strings: bool,
+    pub client_encoding: String,
+    pub server_version: u32,
+    pub backend_start: String,
+    /// What the role could do beyond any policy: superuser, or reach files, programs or other sessions.
+    pub dangers: Vec<String>,
+}
+
+/// Asks for [`Facts`], as one JSON text.
+pub fn facts_query() -> &'static str {
+    &FACTS
+}
+
+/// Asks for a [`Catalogue`], as one JSON text.
+pub fn catalogue_query() -> &'static str {
+    &CATALOGUE
+}
+
+pub fn read_facts(json: &str) -> Result<Facts, Error> {
+    Ok(serde_json::from_str(json)?)
+}
+
+/// Reads a catalogue and gives it a version of its own, unless it says the same as `known`.
+pub fn read_catalogue(json: &str, known: Option<&Arc<Catalogue>>, relations_max: usize) -> Result<Arc<Catalogue>, Error> {
+    static VERSION: AtomicU64 = AtomicU64::new(1);
+    let mut catalogue: Catalogue = serde_json::from_str(json)?;
+    if catalogue.schemas.values().map(|schema| schema.relations.len()).sum::<usize>() > relations_max {
+        return Err(Error::TooMany);
+    }
+    if let Some(known) = known {
+        catalogue.version = known.version;
+        if catalogue == **known {
+            return Ok(known.clone());
+        }
+    }
+    catalogue.version = VERSION.fetch_add(1, Ordering::Relaxed);
+    Ok(Arc::new(catalogue))
+}
+
+static FACTS: LazyLock<String> = LazyLock::new(|| qualified(FACTS_TEXT));
+static CATALOGUE: LazyLock<String> = LazyLock::new(|| qualified(CATALOGUE_TEXT));
+
+/// Makes every operator of our own texts `pg_catalog`'s.
+fn qualified(text: &str) -> String {
+    let mut text = text.to_owned();
+    for operator in ["=", "<>", ">=", "~"] {
+        text = text.replace(&format!(" {operator} "), &format!(" OPERATOR(pg_catalog.{operator}) "));
+    }
+    text
+}
+
+const FACTS_TEXT: &str = "SELECT pg_catalog.json_build_object(
+  'search_path', pg_catalog.current_schemas(true),
+  'role', current_user,
+  'session_role', session_user,
+  'standard_conforming_strings', pg_catalog.current_setting('standard_conforming_strings') = 'on',
+  'client_encoding', pg_catalog.current_setting('client_encoding'),
+  'server_version', pg_catalog.current_setting('server_version_num')::pg_catalog.int4,
+  'backend_start', coalesce((SELECT pg_catalog.date_part('epoch', a.backend_start)::pg_catalog.text FROM pg_catalog.pg_stat_activity a
+    WHERE a.pid = pg_catalog.pg_backend_pid()), ''),
+  'dangers', coalesce((SELECT pg_catalog.json_agg(r.rolname) FROM pg_catalog.pg_roles r
+    WHERE (r.rolsuper OR r.rolname = ANY (ARRAY['pg_read_server_files', 'pg_write_server_files',
+        'pg_execute_server_program', 'pg_signal_backend',
+        'pg_monitor', 'pg_read_all_stats']::pg_catalog.name[]))
+      AND pg_catalog.pg_has_role(current_user, r.oid, 'MEMBER')), '[]'::pg_catalog.json)
+)::pg_catalog.text";
+
+const CATALOGUE_TEXT: &str = "WITH code (relid) AS (
+  SELECT t.tgrelid FROM pg_catalog.pg_trigger t WHERE NOT t.tgisinternal
+  UNION SELECT w.ev_class FROM pg_catalog.pg_rewrite w WHERE w.rulename <> '_RETURN'::pg_catalog.name
+  UNION SELECT p.polrelid FROM pg_catalog.pg_policy p
+  UNION SELECT coalesce(w.ev_class, a.adrelid, k.conrelid)
+    FROM pg_catalog.pg_depend d
+    JOIN pg_catalog.pg_proc f ON f.oid = d.refobjid AND f.pronamespace <> 'pg_catalog'::pg_catalog.regnamespace::pg_catalog.oid
+    LEFT JOIN pg_catalog.pg_rewrite w ON w.oid = d.objid AND d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass::pg_catalog.oid
+    LEFT JOIN pg_catalog.pg_attrdef a ON a.oid = d.objid AND d.classid = 'pg_catalog.pg_attrdef'::pg_catalog.regclass::pg_catalog.oid
+    LEFT JOIN pg_catalog.pg_constraint k ON k.oid = d.objid AND d.classid = 'pg_catalog.pg_constraint'::pg_catalog.regclass::pg_catalog.oid
+    WHERE d.refclassid = 'pg_catalog.pg_proc'::pg_catalog.regclass::pg_catalog.oid
+), relations (namespace, list) AS (
+  SELECT c.relnamespace, pg_catalog.json_object_agg(c.relname, pg_catalog.json_build_object(
+    'kind', CASE WHEN c.relkind = 'p'::pg_catalog.\"char\" THEN 'partitioned_table'
+      WHEN c.relkind = 'v'::pg_catalog.\"char\" THEN 'view'
+      WHEN c.relkind = 'm'::pg_catalog.\"char\" THEN 'materialized_view'
+      WHEN c.relkind = 'S'::pg_catalog.\"char\" THEN 'sequence'
+      WHEN c.relkind = 'i'::pg_catalog.\"char\" OR c.relkind = 'I'::pg_catalog.\"char\" THEN 'index'
+      WHEN c.relkind = 'f'::pg_catalog.\"char\" THEN 'foreign_table'
+      WHEN c.relkind = 'c'::pg_catalog.\"char\" THEN 'composite_type'
+      ELSE 'table' END,
+    'columns', coalesce((SELECT pg_catalog.json_agg(a.attname ORDER BY a.attnum) FROM pg_catalog.pg_attribute a
+      WHERE a.attrelid = c.oid AND a.attnum >= 1::pg_catalog.int2 AND NOT a.attisdropped), '[]'::pg_catalog.json),
+    'parents', coalesce((SELECT pg_catalog.json_agg(pg_catalog.json_build_array(pn.nspname, pc.relname))
+      FROM pg_catalog.pg_inherits i JOIN pg_catalog.pg_class pc ON pc.oid = i.inhparent
+      JOIN pg_catalog.pg_namespace pn ON pn.oid = pc.relnamespace WHERE i.inhrelid = c.oid), '[]'::pg_catalog.json),
+    'serves', (SELECT pg_catalog.json_build_array(tn.nspname, tc.relname)
+      FROM pg_catalog.pg_index x JOIN pg_catalog.pg_class tc ON tc.oid = x.indrelid
+      JOIN pg_catalog.pg_namespace tn ON tn.oid = tc.relnamespace WHERE x.indexrelid = c.oid),
+    'runs_code', EXISTS (SELECT 1 FROM code WHERE code.relid = c.oid)))
+  FROM pg_catalog.pg_class c WHERE c.relkind <> 't'::pg_catalog.\"char\" GROUP BY c.relnamespace
+), routines (namespace, list) AS (
+  SELECT f.pronamespace, pg_catalog.json_agg(DISTINCT f.proname::pg_catalog.text)
+  FROM pg_catalog.pg_proc f GROUP BY f.pronamespace
+), operators (namespace, list) AS (
+  SELECT o.oprnamespace, pg_catalog.json_agg(DISTINCT o.oprname::pg_catalog.text)
+  FROM pg_catalog.pg_operator o GROUP BY o.oprnamespace
+), types (namespace, list) AS (
+  SELECT t.typnamespace, pg_catalog.json_agg(t.typname)
+  FROM pg_catalog.pg_type t WHERE t.typrelid = 0::pg_catalog.oid GROUP BY t.typnamespace
+), casts (namespace, list) AS (
+  SELECT by_type.namespace, pg_catalog.json_object_agg(by_type.name, by_type.list) FROM (
+    SELECT t.typnamespace, t.typname, pg_catalog.json_agg(pg_catalog.json_build_array(n.nspname, f.proname))
+    FROM pg_catalog.pg_cast k JOIN pg_catalog.pg_proc f ON f.oid = k.castfunc
+    JOIN pg_catalog.pg_namespace n ON n.oid = f.pronamespace AND n.nspname <> 'pg_catalog'::pg_catalog.name
+    JOIN pg_catalog.pg_type t ON t.oid = k.casttarget GROUP BY t.typnamespace, t.typname
+  ) by_type (namespace, name, list) GROUP BY by_type.namespace
+) SELECT pg_catalog.json_build_object(
+  'database', pg_catalog.current_database(),
+  'server_version', pg_catalog.current_setting('server_version_num')::pg_catalog.int4,
+  'schemas', coalesce(pg_catalog.json_object_agg(n.nspname, pg_catalog.json_build_object(
+    'relations', coalesce(relations.list, '{}'::pg_catalog.json),
+    'routines', coalesce(routines.list, '[]'::pg_catalog.json),
+    'operators', coalesce(operators.list, '[]'::pg_catalog.json),
+    'types', coalesce(types.list, '[]'::pg_catalog.json),
+    'casts', coalesce(casts.list, '{}'::pg_catalog.json))), '{}'::pg_catalog.json)
+)::pg_catalog.text
+FROM pg_catalog.pg_namespace n
+LEFT JOIN relations ON relations.namespace = n.oid
+LEFT JOIN routines ON routines.namespace = n.oid
+LEFT JOIN operators ON operators.namespace = n.oid
+LEFT JOIN types ON types.namespace = n.oid
+LEFT JOIN casts ON casts.namespace = n.oid
+WHERE NOT pg_catalog.pg_is_other_temp_schema(n.oid) AND NOT pg_catalog.starts_with(n.nspname::pg_catalog.text, 'pg_toast')";
+
+/// The names of one database of one target, read by the gateway's own login and shared by all sessions.
+#[derive(Debug)]
+pub struct SharedCatalogue {
+    dial: Dial,
+    newest: ArcSwap<Catalogue>,
+    /// When it was last confirmed, in milliseconds since `born`.
+    confirmed_ms: AtomicU64,
+    used_ms: AtomicU64,
+    born: Instant,
+    age_seconds_max: u64,
+    wanted: Arc<Notify>,
+}
+
+impl SharedCatalogue {
+    pub fn newest(&self) -> Arc<Catalogue> {
+        self.newest.load_full()
+    }
+
+    /// Older than the target allows: then a session asks for itself.
+    pub fn is_stale(&self) -> bool {
+        self.age_ms() > self.age_seconds_max.saturating_mul(1_000)
+    }
+
+    pub fn age_seconds_max(&self) -> u64 {
+        self.age_seconds_max
+    }
+
+    /// A session has seen something newer.
+    pub fn refresh_soon(&self) {
+        self.confirmed_ms.store(0, Ordering::Relaxed);
+        self.wanted.notify_one();
+    }
+
+    fn age_ms(&self) -> u64 {
+        self.now_ms().saturating_sub(self.confirmed_ms.load(Ordering::Relaxed))
+    }
+
+    fn now_ms(&self) -> u64 {
+        u64::try_from(self.born.elapsed().as_millis()).unwrap_or(u64::MAX).saturating_add(1)
+    }
+
+    async fn refresh(&self, limits: &Limits) -> Result<(), connect::Error> {
+        let began_ms = self.now_ms();
+        let catalogue = load(&self.dial, Some(&self.newest()), limits).await?;
+        self.newest.store(catalogue);
+        self.confirmed_ms.store(began_ms, Ordering::Relaxed);
+        Ok(())
+    }
+}
+
+/// Every shared catalogue in use.
+#[derive(Debug, Default)]
+pub struct Catalogues {
+    by_place: DashMap<(String, String), Arc<OnceCell<Arc<SharedCatalogue>>>>,
+    wanted: Arc<Notify>,
+}
+
+/// A catalogue that nobody has used for this long is no longer read.
+const UNUSED_MS_MAX: u64 = 10 * 60 * 1_000;
+
+impl Catalogues {
+    /// The shared catalogue of a place, read now if nobody has asked for it before.
+    pub async fn of(
+        &self,
+        target: &str,
+        dial: Dial,
+        age_seconds_max: u64,
+        limits: &Limits,
+    ) -> Result<Arc<SharedCatalogue>, connect::Error> {
+        let cell = self.by_place.entry((target.to_owned(), dial.database.clone())).or_default().clone();
+        let loaded = cell.get_or_try_init(|| async {
+            let born = Instant::now();
+            let catalogue = load(&dial, None, limits).await?;
+            Ok::<_, connect::Error>(Arc::new(SharedCatalogue {
+                dial,
+                newest: ArcSwap::new(catalogue),
+                confirmed_ms: AtomicU64::new(1),
+                used_ms: AtomicU64::new(1),
+                born,
+                age_seconds_max,
+                wanted: self.wanted.clone(),
+            }))
+        });
+        let shared = loaded.await?.clone();
+        shared.used_ms.store(shared.now_ms(), Ordering::Relaxed);
+        Ok(shared)
+    }
+
+    /// Forgets what was read by other ways than today's; called when targets change.
+    pub fn forget(&self) {
+        self.by_place.clear();
+    }
+
+    /// Wakes when someone wants a refresh before its time.
+    pub async fn wanted(&self) {
+        self.wanted.notified().await;
+    }
+
+    /// Reads again what is half as old as allowed, and lets go of what nobody uses.
+    pub async fn refresh_due(&self, limits: &Limits) {
+        let all: Vec<_> = self.by_place.iter().filter_map(|cell| Some((cell.key().clone(), cell.get()?.clone()))).collect();
+        for (place, shared) in all {
+            let unused_ms = shared.now_ms().saturating_sub(shared.used_ms.load(Ordering::Relaxed));
+            if unused_ms > UNUSED_MS_MAX && Arc::strong_count(&shared) <= 2 {
+                self.by_place.remove(&place);
+                continue;
+            }
+            if shared.age_ms() < shared.age_seconds_max.saturating_mul(500) {
+                continue;
+            }
+            if let Err(error) = shared.refresh(limits).await {
+                tracing::warn!(target = place.0, %error, "a target's catalogue could not be read again");
+            }
+        }
+    }
+}
+
+/// Reads a catalogue by a connection of its own.
+pub async fn load(dial: &Dial, known: Option<&Arc<Catalogue>>, limits: &Limits) -> Result<Arc<Catalogue>, connect::Error> {
+    let mut connected = connect::connect(dial, limits).await?;
+    connected.wire.allow(limits.catalogue_bytes_max);
+    let asked = connected.wire.ask_one(catalogue_query());
+    let timeout = Duration::from_millis(limits.connect_timeout_ms);
+    let json = tokio::time::timeout(timeout, asked).await.map_err(|_| connect::Error::TimedOut)??;
+    connected.wire.goodbye().await;
+    Ok(read_catalogue(&json, known, limits.catalogue_relations_max)?)
+}

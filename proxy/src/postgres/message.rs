@@ -1,0 +1,392 @@
+//! The frames of the PostgreSQL protocol, 3.0 and 3.2 (manual, "Message Formats").
+//!
+//! A client's message is read field by field until its length is proved; [`Frontend`] exists only for one
+//! that ends exactly where its header says. Rows and copy data are walked by header alone. Nothing here
+//! allocates for reading, and nothing trusts a length before the bytes are there.
+
+use crate::config::Limits;
+
+/// One byte of type and four of length, which count themselves but not the type.
+pub const HEADER_BYTES: usize = 5;
+
+/// Untyped first packets by their code (manual, "Message Formats").
+pub const SSL_REQUEST: u32 = 80_877_103;
+pub const GSSENC_REQUEST: u32 = 80_877_104;
+pub const CANCEL_REQUEST: u32 = 80_877_102;
+
+/// The client or the server broke the protocol; the words say where.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    #[error("a message of type `{0}` is not part of the protocol here")]
+    UnknownType(char),
+    #[error("a message is longer than `{0}` allows")]
+    TooLong(&'static str),
+    #[error("a message's length does not fit its fields")]
+    Length,
+    #[error("a text is not valid UTF-8")]
+    NotUtf8,
+}
+
+/// The header of a typed message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Header {
+    pub tag: u8,
+    /// Bytes of the whole message, type and length included.
+    pub bytes: usize,
+}
+
+/// Reads a header, or `None` while its five bytes are not all there.
+pub fn header(buffer: &[u8]) -> Result<Option<Header>, Error> {
+    let Some((tag, rest)) = buffer.split_first() else { return Ok(None) };
+    let Some(length) = rest.first_chunk::<4>() else { return Ok(None) };
+    let length = usize::try_from(i32::from_be_bytes(*length)).map_err(|_| Error::Length)?;
+    if length < 4 {
+        return Err(Error::Length);
+    }
+    Ok(Some(Header { tag: *tag, bytes: length + 1 }))
+}
+
+/// How a client's message of this type is read: whole up to a limit, or by header only.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reading {
+    Whole { bytes_max: usize, limit: &'static str },
+    ByHeader,
+}
+
+/// The reading of each type a client may send once it is logged in. Any other is refused.
+pub fn client_reading(tag: u8, limits: &Limits) -> Result<Reading, Error> {
+    /// What a Parse carries besides its text: a name, and the numbers of 65,535 parameter types.
+    const BESIDE_TEXT_BYTES_MAX: usize = 4 * 65_536;
+    let (bytes_max, limit) = match tag {
+        b'Q' | b'P' => (limits.statement_bytes_max.saturating_add(BESIDE_TEXT_BYTES_MAX), "statement_bytes_max"),
+        b'B' => (limits.bind_bytes_max, "bind_bytes_max"),
+        b'D' | b'E' | b'C' | b'H' | b'S' | b'X' | b'c' | b'f' | b'F' => {
+            (limits.message_bytes_max, "message_bytes_max")
+        }
+        b'd' => return Ok(Reading::ByHeader),
+        other => return Err(Error::UnknownType(char::from(other))),
+    };
+    Ok(Reading::Whole { bytes_max, limit })
+}
+
+/// What a client asks once it is logged in, borrowed from its bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Frontend<'a> {
+    Query { text: &'a str },
+    Parse { name: &'a str, text: &'a str },
+    Bind { portal: &'a str, statement: &'a str },
+    Describe { kind: Named, name: &'a str },
+    Execute { portal: &'a str },
+    Close { kind: Named, name: &'a str },
+    Flush,
+    Sync,
+    Terminate,
+    CopyDone,
+    CopyFail,
+    FunctionCall,
+}
+
+/// What a Describe or Close names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Named {
+    Statement,
+    Portal,
+}
+
+impl<'a> Frontend<'a> {
+    /// Reads one whole message, which must fill `message` exactly.
+    pub fn read(message: &'a [u8]) -> Result<Frontend<'a>, Error> {
+        let (tag, body) = match (message.first(), message.get(HEADER_BYTES..)) {
+            (Some(tag), Some(body)) => (*tag, body),
+            _ => return Err(Error::Length),
+        };
+        let mut fields = Fields(body);
+        let frontend = match tag {
+            b'Q' => Frontend::Query { text: fields.text()? },
+            b'P' => {
+                let (name, text) = (fields.text()?, fields.text()?);
+                let types = fields.count()?;
+                fields.skip(types.checked_mul(4).ok_or(Error::Length)?)?;
+                Frontend::Parse { name, text }
+            }
+            b'B' => {
+                let (portal, statement) = (fields.text()?, fields.text()?);
+                fields.bind_values()?;
+                Frontend::Bind { portal, statement }
+            }
+            b'D' => {
+                let (kind, name) = fields.named()?;
+                Frontend::Describe { kind, name }
+            }
+            b'E' => {
+                let portal = fields.text()?;
+                fields.skip(4)?;
+                Frontend::Execute { portal }
+            }
+            b'C' => {
+                let (kind, name) = fields.named()?;
+                Frontend::Close { kind, name }
+            }
+            b'H' => Frontend::Flush,
+            b'S' => Frontend::Sync,
+            b'X' => Frontend::Terminate,
+            b'c' => Frontend::CopyDone,
+            b'f' => {
+                fields.text()?;
+                Frontend::CopyFail
+            }
+            // It is refused whatever it holds, so its fields are not proved.
+            b'F' => return Ok(Frontend::FunctionCall),
+            other => return Err(Error::UnknownType(char::from(other))),
+        };
+        fields.end()?;
+        Ok(frontend)
+    }
+}
+
+/// The unread rest of a message's body.
+pub struct Fields<'a>(pub &'a [u8]);
+
+impl<'a> Fields<'a> {
+    /// A string that ends with a zero byte, which it cannot contain.
+    pub fn text(&mut self) -> Result<&'a str, Error> {
+        let end = self.0.iter().position(|byte| *byte == 0).ok_or(Error::Length)?;
+        let (text, rest) = self.0.split_at(end);
+        self.0 = rest.get(1..).ok_or(Error::Length)?;
+        std::str::from_utf8(text).map_err(|_| Error::NotUtf8)
+    }
+
+    pub fn byte(&mut self) -> Result<u8, Error> {
+        let (byte, rest) = self.0.split_first().ok_or(Error::Length)?;
+        self.0 = rest;
+        Ok(*byte)
+    }
+
+    pub fn u32(&mut self) -> Result<u32, Error> {
+        let (bytes, rest) = self.0.split_first_chunk::<4>().ok_or(Error::Length)?;
+        self.0 = rest;
+        Ok(u32::from_be_bytes(*bytes))
+    }
+
+    pub fn skip(&mut self, bytes: usize) -> Result<(), Error> {
+        self.0 = self.0.get(bytes..).ok_or(Error::Length)?;
+        Ok(())
+    }
+
+    pub fn end(&self) -> Result<(), Error> {
+        if self.0.is_empty() { Ok(()) } else { Err(Error::Length) }
+    }
+
+    /// A 16-bit count. PostgreSQL reads it unsigned since 13, so we do.
+    fn count(&mut self) -> Result<usize, Error> {
+        let (bytes, rest) = self.0.split_first_chunk::<2>().ok_or(Error::Length)?;
+        self.0 = rest;
+        Ok(usize::from(u16::from_be_bytes(*bytes)))
+    }
+
+    fn named(&mut self) -> Result<(Named, &'a str), Error> {
+        let kind = match self.byte()? {
+            b'S' => Named::Statement,
+            b'P' => Named::Portal,
+            _ => return Err(Error::Length),
+        };
+        Ok((kind, self.text()?))
+    }
+
+    fn bind_values(&mut self) -> Result<(), Error> {
+        let formats = self.count()?;
+        self.skip(formats * 2)?;
+        let values = self.count()?;
+        for _ in 0..values {
+            // Minus one is NULL and carries no bytes; any other negative length is a lie.
+            match i32::from_be_bytes(self.u32()?.to_be_bytes()) {
+                -1 => {}
+                length => self.skip(usize::try_from(length).map_err(|_| Error::Length)?)?,
+            }
+        }
+        let formats = self.count()?;
+        self.skip(formats * 2)
+    }
+}
+
+/// Appends one typed message, its length filled in.
+pub fn put(buffer: &mut Vec<u8>, tag: u8, body: impl FnOnce(&mut Vec<u8>)) {
+    let start = buffer.len();
+    buffer.extend_from_slice(&[tag, 0, 0, 0, 0]);
+    body(buffer);
+    let length = u32::try_from(buffer.len() - start - 1).unwrap_or(u32::MAX).to_be_bytes();
+    for (place, byte) in buffer.iter_mut().skip(start + 1).zip(length) {
+        *place = byte;
+    }
+}
+
+/// Appends a string and its zero byte. What follows a zero byte inside would be read as the next field,
+/// so the string ends there.
+pub fn put_text(buffer: &mut Vec<u8>, text: &str) {
+    buffer.extend(text.bytes().take_while(|byte| *byte != 0));
+    buffer.push(0);
+}
+
+/// `ReadyForQuery` with the transaction status `I`, `T` or `E`.
+pub fn put_ready(buffer: &mut Vec<u8>, status: u8) {
+    put(buffer, b'Z', |body| body.push(status));
+}
+
+/// `Query`.
+pub fn put_query(buffer: &mut Vec<u8>, text: &str) {
+    put(buffer, b'Q', |body| put_text(body, text));
+}
+
+/// `Parse` without parameter types.
+pub fn put_parse(buffer: &mut Vec<u8>, name: &str, text: &str) {
+    put(buffer, b'P', |body| {
+        put_text(body, name);
+        put_text(body, text);
+        body.extend_from_slice(&[0, 0]);
+    });
+}
+
+/// `Bind` without parameters, results as text.
+pub fn put_bind(buffer: &mut Vec<u8>, portal: &str, statement: &str) {
+    put(buffer, b'B', |body| {
+        put_text(body, portal);
+        put_text(body, statement);
+        body.extend_from_slice(&[0; 6]);
+    });
+}
+
+/// `Execute` of all rows.
+pub fn put_execute(buffer: &mut Vec<u8>, portal: &str) {
+    put(buffer, b'E', |body| {
+        put_text(body, portal);
+        body.extend_from_slice(&[0; 4]);
+    });
+}
+
+/// `Close` of a prepared statement or a portal.
+pub fn put_close(buffer: &mut Vec<u8>, kind: Named, name: &str) {
+    put(buffer, b'C', |body| {
+        body.push(match kind {
+            Named::Statement => b'S',
+            Named::Portal => b'P',
+        });
+        put_text(body, name);
+    });
+}
+
+/// The values of a `DataRow` as texts; a NULL is `None`.
+pub fn row_values(body: &[u8]) -> Result<Vec<Option<&str>>, Error> {
+    let mut fields = Fields(body);
+    let columns = fields.count()?;
+    let mut values = Vec::with_capacity(columns.min(64));
+    for _ in 0..columns {
+        let length = i32::from_be_bytes(fields.u32()?.to_be_bytes());
+        if length == -1 {
+            values.push(None);
+            continue;
+        }
+        let length = usize::try_from(length).map_err(|_| Error::Length)?;
+        let value = fields.0.get(..length).ok_or(Error::Length)?;
+        fields.skip(length)?;
+        values.push(Some(std::str::from_utf8(value).map_err(|_| Error::NotUtf8)?));
+    }
+    fields.end()?;
+    Ok(values)
+}
+
+/// The fields of an `ErrorResponse` or `NoticeResponse`, by their letter (manual, "Error and Notice
+/// Message Fields").
+pub fn notice_fields(body: &[u8]) -> Result<Vec<(u8, &str)>, Error> {
+    let mut fields = Fields(body);
+    let mut found = Vec::with_capacity(12);
+    loop {
+        match fields.byte()? {
+            0 => break,
+            letter => found.push((letter, fields.text()?)),
+        }
+    }
+    fields.end()?;
+    Ok(found)
+}
+
+/// The rows that a `CommandComplete` tag counts: its last word, when that is a number.
+pub fn rows_of(tag: &str) -> u64 {
+    tag.rsplit(' ').next().and_then(|word| word.parse().ok()).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn read(message: &[u8]) -> Result<Frontend<'_>, Error> {
+        Frontend::read(message)
+    }
+
+    #[test]
+    fn a_message_that_ends_before_its_fields_is_refused() {
+        let mut whole = Vec::new();
+        put(&mut whole, b'B', |body| {
+            put_text(body, "p");
+            put_text(body, "s");
+            body.extend_from_slice(&[0, 0, 0, 1, 0, 0, 0, 3, b'a', b'b', b'c', 0, 0]);
+        });
+        assert_eq!(read(&whole), Ok(Frontend::Bind { portal: "p", statement: "s" }));
+        for end in HEADER_BYTES..whole.len() {
+            assert!(read(&whole[..end]).is_err(), "cut at {end}");
+        }
+    }
+
+    #[test]
+    fn bytes_after_the_last_field_are_refused() {
+        let mut message = Vec::new();
+        put(&mut message, b'Q', |body| {
+            put_text(body, "select 1");
+            put_text(body, "drop table t");
+        });
+        assert_eq!(read(&message), Err(Error::Length));
+    }
+
+    #[test]
+    fn a_negative_parameter_length_other_than_null_is_refused() {
+        for length in [-2_i32, i32::MIN, i32::MAX] {
+            let mut message = Vec::new();
+            put(&mut message, b'B', |body| {
+                body.extend_from_slice(&[0, 0, 0, 0, 0, 1]);
+                body.extend_from_slice(&length.to_be_bytes());
+                body.extend_from_slice(&[0, 0]);
+            });
+            assert_eq!(read(&message), Err(Error::Length), "{length}");
+        }
+    }
+
+    #[test]
+    fn a_header_with_a_length_below_four_is_refused() {
+        for length in [i32::MIN, -1, 0, 3] {
+            let mut bytes = vec![b'Q'];
+            bytes.extend_from_slice(&length.to_be_bytes());
+            assert_eq!(header(&bytes), Err(Error::Length));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_make_the_reader_panic(tag in any::<u8>(), body in proptest::collection::vec(any::<u8>(), 0..200)) {
+            let mut message = Vec::new();
+            put(&mut message, tag, |buffer| buffer.extend_from_slice(&body));
+            let _ = Frontend::read(&message);
+            let _ = row_values(&body);
+            let _ = notice_fields(&body);
+        }
+
+        #[test]
+        fn a_parse_that_is_read_equals_our_own_encoding(name in "[a-z]{0,9}", text in "[^\0]{0,40}") {
+            let mut message = Vec::new();
+            put_parse(&mut message, &name, &text);
+            let Ok(Frontend::Parse { name, text }) = Frontend::read(&message) else { panic!("not a Parse") };
+            let mut again = Vec::new();
+            put_parse(&mut again, name, text);
+            prop_assert_eq!(message, again);
+        }
+    }
+}

@@ -1,0 +1,455 @@
+//! PostgreSQL, from the first byte of a client to its last: [`serve`] is the whole life of a connection.
+//!
+//! `startup` brings a client to an identity, `connect` logs in to the target, `request` and `answer` are the
+//! two halves of the conversation, `relay` moves the bytes. What is refused becomes bytes in `refusal`.
+
+pub mod answer;
+pub mod cancel;
+pub mod catalogue;
+pub mod connect;
+pub mod ending;
+pub mod message;
+pub mod pipe;
+pub mod prepared;
+pub mod refusal;
+pub mod relay;
+pub mod request;
+pub mod settings;
+pub mod startup;
+pub mod warm;
+
+use std::net::IpAddr;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use arc_swap::ArcSwap;
+use postern_link::snapshot::{DangerousRole, Target};
+use postern_link::wire::{Kind, Record};
+use postern_policies::Run;
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
+use tokio::sync::mpsc;
+
+pub use crate::authorize::Place;
+use crate::audit;
+use crate::audit::strangers::{Strangers, nobody};
+use crate::authorize::{Authorizer, Recorder, Rules, View, ViewFacts, Wish};
+use crate::config::Limits;
+use crate::control::LastWord;
+use crate::identity::{self, Identities, Identity};
+use crate::refusal::{Reason, Refusal};
+use crate::session::{Backend, Ended, Session, Sessions};
+use crate::tls::ServerTls;
+use crate::upstream::Credentials;
+
+use cancel::{CancelKey, CancelKeys, Cancelable};
+use catalogue::Catalogues;
+use connect::{Connected, Dial};
+use ending::Ending;
+use pipe::Buffers;
+use relay::{Finish, Relay};
+use request::{Dialogue, Opening};
+use startup::{Arrival, Client, Failure};
+use warm::{Key, Warm};
+
+/// What all Postgres connections of this gateway share.
+pub struct Shared {
+    pub gateway: String,
+    pub limits: Limits,
+    pub tls: ServerTls,
+    pub identities: Identities,
+    pub rules: ArcSwap<Rules>,
+    pub credentials: ArcSwap<Credentials>,
+    pub sessions: Arc<Sessions>,
+    pub cancel_keys: Arc<CancelKeys>,
+    pub catalogues: Catalogues,
+    pub strangers: Strangers,
+    pub last_word: LastWord,
+    /// Backends whose sessions were ended, for the task that terminates them.
+    pub endings: mpsc::Sender<Ending>,
+}
+
+/// What the connections of one worker share besides.
+pub struct Worker {
+    pub authorizer: Rc<Authorizer>,
+    pub buffers: Buffers,
+    pub warm: Warm,
+}
+
+/// Serves one connection. `pass` is given back once the caller is no longer a stranger.
+pub async fn serve<P>(socket: TcpStream, source: IpAddr, pass: P, shared: Arc<Shared>, worker: Rc<Worker>) {
+    let deadline = Duration::from_millis(shared.limits.login_timeout_ms);
+    let arrived = tokio::time::timeout(deadline, startup::arrive(socket, source, &shared)).await;
+    drop(pass);
+    match arrived {
+        Ok(Ok(Arrival::Client(client))) => serve_client(*client, source, &shared, &worker).await,
+        Ok(Ok(Arrival::Cancel(key))) => serve_cancel(&key, source, &shared, &worker).await,
+        Ok(Err(Failure::Turned(turned))) => {
+            tracing::debug!(reason = turned.stranger.reason, "a stranger was turned away");
+            shared.strangers.count(turned.stranger, source, &turned.refusal);
+        }
+        Ok(Err(Failure::Gone)) => tracing::debug!("a connection went away before it said who it is"),
+        Err(_) => {
+            let refusal = Refusal::new(Reason::Unauthenticated, "nobody logged in in time");
+            shared.strangers.count(nobody("timeout"), source, &refusal);
+        }
+    }
+}
+
+/// From an identity to the end of its session. Whoever is refused here is known, and so recorded by name.
+async fn serve_client(mut client: Client, source: IpAddr, shared: &Arc<Shared>, worker: &Rc<Worker>) {
+    let rules = shared.rules.load_full();
+    let mut record = session_record(&client, source);
+    let opened = open(&client, source, &rules, shared, worker, &mut record).await;
+    let recorder = |session: &Session, record: &Record| Recorder::new(session.id(), record);
+    match opened {
+        Ok((session, place, view)) => {
+            let recorder = recorder(&session, &record);
+            let result = converse(&mut client, &session, recorder, (place, view), &rules, shared, worker).await;
+            if let Err(refusal) = result {
+                startup::say(&mut client.stream, &refusal).await;
+            }
+        }
+        Err(refusal) => {
+            let recorder = Recorder::new([0; 16], &record);
+            let refusal = worker.authorizer.refuse(&recorder, None, refusal);
+            startup::say(&mut client.stream, &refusal).await;
+        }
+    }
+}
+
+/// A session in its place, if the workload may be there.
+async fn open(
+    client: &Client,
+    source: IpAddr,
+    rules: &Rules,
+    shared: &Arc<Shared>,
+    worker: &Rc<Worker>,
+    record: &mut Record,
+) -> Result<(Session, Place, Rc<View>), Refusal> {
+    let identity = &client.identity;
+    let wish = Wish {
+        server_name: client.server_name.as_deref(),
+        target: client.startup.target.as_deref(),
+        database: &client.startup.database,
+        user: &client.startup.user,
+    };
+    let place = rules.place(identity.workload(), wish)?;
+    record.target.clone_from(&place.target);
+    record.database.clone_from(&place.database);
+    record.role.clone_from(&place.role);
+    if let Some(target) = rules.target(&place.target)
+        && shared.last_word.is_older_than(Duration::from_secs(target.unheard_seconds_max.into()))
+    {
+        return Err(Refusal::from(&Ended::Unheard));
+    }
+    let view = view(identity, &place, source, rules, &worker.authorizer);
+    worker.authorizer.may_enter(&view)?;
+    let session = shared.sessions.open(identity.clone(), &place.target, source)?;
+    record.session = session.id().to_vec();
+    Ok((session, place, view))
+}
+
+/// Logs in to the target, answers the client's login, and relays until the end.
+async fn converse(
+    client: &mut Client,
+    session: &Session,
+    recorder: Recorder,
+    (place, view): (Place, Rc<View>),
+    rules: &Rules,
+    shared: &Arc<Shared>,
+    worker: &Rc<Worker>,
+) -> Result<(), Refusal> {
+    let authorizer = &worker.authorizer;
+    let audit = authorizer.audit();
+    audit.note(Kind::SessionOpened, &[&recorder.part]).map_err(|error| Refusal::from(&error))?;
+    let mut ended = EndNote { authorizer: authorizer.clone(), recorder: Some(recorder), why: String::new() };
+    let recorder = ended.recorder.as_ref().ok_or_else(gone)?;
+
+    let identity = session.live().identity();
+    let workload = &identity.workload().name;
+    let target = rules.target(&place.target).ok_or_else(gone)?;
+    let our_name = settings::our_application_name(workload, identity.run().and_then(|run| run.run_id.as_deref()));
+    let dial = dial(target, &place, our_name.clone(), shared)?;
+    let key = Key { workload: workload.clone(), place: place.clone(), snapshot: rules.snapshot.number };
+    let gateway_dial = gateway_dial(target, &place, shared)?;
+    let age_max = target.postgres.catalogue_age_seconds_max.into();
+
+    let log_in = async {
+        let names = shared.catalogues.of(&place.target, gateway_dial, age_max, &shared.limits).await?;
+        let (connected, opened) = warm_or_new(&key, &dial, shared, worker).await?;
+        Ok::<_, connect::Error>((names, connected, opened))
+    };
+    let (names, mut connected, opened) = log_in.await.map_err(|error| {
+        tracing::warn!(target = place.target, %error, "a session could not be opened at its target");
+        Refusal::from(&error)
+    })?;
+    harmless(&connected, target, &place)?;
+    session.live().set_backend(Some(Backend { pid: connected.pid, started: connected.facts.backend_start.clone() }));
+
+    let reading = |connected: &Connected| {
+        let facts = &connected.facts;
+        let path = facts.search_path.clone();
+        authorizer.reading(&names.newest(), path, &facts.role, facts.standard_conforming_strings)
+    };
+    for (name, value) in &client.startup.settings {
+        let judged = authorizer.judge(&view, &reading(&connected), &settings::set_statement(name, value));
+        let permit = authorizer.permit(recorder, &view, &judged, None)?;
+        let set = connected.wire.ask(judged.text()).await;
+        let outcome = audit::Outcome::default();
+        match set {
+            Ok(_) => permit.entry.close(postern_link::wire::Status::Done, &outcome),
+            Err(_) => {
+                permit.entry.close(postern_link::wire::Status::Failed, &outcome);
+                return Err(Refusal::new(Reason::Malformed, format!("the target does not take the setting `{name}`")));
+            }
+        }
+    }
+    if !client.startup.settings.is_empty() {
+        let asked = connected.wire.ask_one(catalogue::facts_query()).await.map_err(|error| Refusal::from(&error))?;
+        connected.facts = catalogue::read_facts(&asked).map_err(|_| gone())?;
+    }
+    let reading = reading(&connected);
+
+    let backend_key = connected.key.clone();
+    let cancelable =
+        Cancelable { live: session.live().clone(), dial: dial.clone(), backend_pid: connected.pid, backend_key };
+    let issued = shared.cancel_keys.issue(client.long_keys, &cancelable).map_err(|_| gone())?;
+    let hello = login_answer(&connected, &client.startup.application_name, &issued.key);
+    client.stream.write_all(&hello).await.map_err(|_| gone())?;
+    client.stream.flush().await.map_err(|_| gone())?;
+
+    let Connected { wire, pid, key: server_key, parameters, facts } = connected;
+    let mut stream = wire.into_stream();
+    let mut dialogue = Dialogue::new(Opening {
+        shared: shared.clone(),
+        authorizer: authorizer.clone(),
+        recorder: ended.recorder.take().ok_or_else(gone)?,
+        place: place.clone(),
+        view,
+        reading,
+        names,
+        startup_settings: client.startup.settings.clone(),
+        client_says: client.startup.application_name.clone(),
+        our_name: our_name.clone(),
+    });
+    let source = session.live().source;
+    let follow = |dialogue: &mut Dialogue| {
+        let newest = shared.rules.load();
+        if dialogue.policy_epoch() != newest.snapshot.number {
+            dialogue.set_view(self::view(&session.live().identity(), &place, source, &newest, authorizer));
+        }
+        Ok(())
+    };
+    let finish = Relay::new(
+        (&mut client.stream, &mut stream),
+        &mut dialogue,
+        (session.live(), &shared.limits),
+        &worker.buffers,
+        &follow,
+    )
+    .run()
+    .await;
+    tracing::debug!(session = %session.live().id, finish = ?finish.word(), "a session ended");
+
+    let reusable = dialogue.is_plain() && matches!(finish, Finish::Client);
+    ended.why = finish.word().to_owned();
+    ended.recorder = Some(dialogue.into_recorder());
+    drop(issued);
+    if let Finish::Ended(_) | Finish::Refused(_) = finish {
+        // Closing the socket alone would let a running statement commit.
+        let ending = Ending { gateway_dial: self::gateway_dial(target, &place, shared)?, cancelable };
+        if shared.endings.try_send(ending).is_err() {
+            tracing::warn!(target = place.target, "too many backends wait to be ended; this one is only closed");
+        }
+        return Ok(());
+    }
+    let _ = client.stream.shutdown().await;
+    drop(ended);
+    let wire = connect::Wire::new(stream, shared.limits.server_message_bytes_max);
+    let mut connected = Connected { wire, pid, key: server_key, parameters, facts };
+    if reusable && warm::reset(&mut connected, &shared.limits).await.is_ok() {
+        worker.warm.give(&key, connected, our_name, opened, &shared.limits);
+    } else {
+        connected.wire.goodbye().await;
+    }
+    Ok(())
+}
+
+/// Writes the end of a session whichever way it is left.
+struct EndNote {
+    authorizer: Rc<Authorizer>,
+    recorder: Option<Recorder>,
+    why: String,
+}
+
+impl Drop for EndNote {
+    fn drop(&mut self) {
+        let Some(recorder) = &self.recorder else { return };
+        self.authorizer.note_counted(recorder);
+        let why = audit::part(&Record { message: std::mem::take(&mut self.why), ..Record::default() });
+        if let Err(error) = self.authorizer.audit().note(Kind::SessionEnded, &[&recorder.part, &why]) {
+            tracing::warn!(%error, "the end of a session could not be recorded");
+        }
+    }
+}
+
+async fn warm_or_new(
+    key: &Key,
+    dial: &Dial,
+    shared: &Shared,
+    worker: &Worker,
+) -> Result<(Connected, Instant), connect::Error> {
+    if let Some((mut connected, name, opened)) = worker.warm.take(key, dial, &shared.limits) {
+        if name == dial.application_name {
+            return Ok((connected, opened));
+        }
+        let set = settings::set_statement("application_name", &dial.application_name);
+        if connected.wire.ask(&set).await.is_ok() {
+            return Ok((connected, opened));
+        }
+    }
+    Ok((connect::connect(dial, &shared.limits).await?, Instant::now()))
+}
+
+/// The second lock: a role that reaches past every policy is not logged in as.
+fn harmless(connected: &Connected, target: &Target, place: &Place) -> Result<(), Refusal> {
+    let facts = &connected.facts;
+    if facts.role != place.role || facts.session_role != place.role || facts.client_encoding != "UTF8" {
+        return Err(Refusal::new(Reason::Unavailable, "the target gave the gateway another role or encoding than it asked for"));
+    }
+    if !facts.dangers.is_empty() && target.postgres.dangerous_role == DangerousRole::Refused {
+        return Err(Refusal::new(
+            Reason::Forbidden,
+            format!("role `{}` is too strong to be assumed through the gateway", place.role),
+        )
+        .detail(format!("it is, or can become: {}", facts.dangers.join(", ")))
+        .hint("give the target a lesser role, or say `dangerous_role: accepted` there"));
+    }
+    Ok(())
+}
+
+fn view(identity: &Identity, place: &Place, source: IpAddr, rules: &Rules, authorizer: &Authorizer) -> Rc<View> {
+    let workload = identity.workload();
+    let facts = ViewFacts {
+        policy_epoch: rules.snapshot.number,
+        workload: workload.name.clone(),
+        segments: workload.segments.clone(),
+        target: place.target.clone(),
+        database: place.database.clone(),
+        role: place.role.clone(),
+        source,
+        evidence: identity.evidence().kind.name(),
+        run: identity.run().map(run_facts),
+    };
+    let keep_raw_text = rules.target(&place.target).is_some_and(|target| target.postgres.keep_raw_text);
+    authorizer.view(facts, |facts| rules.policies.slice(&facts.workload, &facts.segments), keep_raw_text)
+}
+
+fn run_facts(run: &identity::Run) -> Run {
+    Run {
+        provider: run.provider.to_string(),
+        repository: run.repository.clone(),
+        repository_id: run.repository_id.clone(),
+        r#ref: run.reference.clone(),
+        sha: run.sha.clone(),
+        workflow: run.workflow.clone(),
+        environment: run.environment.clone(),
+        event: run.event.clone(),
+        actor: run.actor.clone(),
+        run_id: run.run_id.clone(),
+        attempt: run.attempt.clone(),
+        job: run.job.clone(),
+    }
+}
+
+/// How the gateway logs in for a session: as the assumed role, never down from a stronger one.
+fn dial(target: &Target, place: &Place, application_name: String, shared: &Shared) -> Result<Dial, Refusal> {
+    let credential = target.postgres.roles.get(&place.role).ok_or_else(gone)?;
+    let address = target.postgres.address.clone();
+    let credential = shared.credentials.load().for_address(credential, &address).map_err(unusable)?;
+    if credential.user != place.role {
+        return Err(Refusal::new(Reason::Unavailable, "the role's credential logs in as another role"));
+    }
+    Ok(Dial { address, credential, database: place.database.clone(), application_name })
+}
+
+/// How the gateway logs in for itself, to read the catalogue and to end backends.
+pub fn gateway_dial(target: &Target, place: &Place, shared: &Shared) -> Result<Dial, Refusal> {
+    let address = target.postgres.address.clone();
+    let credential = shared.credentials.load().for_address(&target.postgres.gateway_role, &address).map_err(unusable)?;
+    let application_name = "postern".to_owned();
+    Ok(Dial { address, credential, database: place.database.clone(), application_name })
+}
+
+fn unusable(error: crate::upstream::Error) -> Refusal {
+    tracing::warn!(%error, "a target's credential cannot be used");
+    Refusal::new(Reason::Unavailable, "the target is unavailable")
+        .detail("the gateway has no credential that may be used there")
+        .hint("the gateway's operators see why with `postern check`")
+}
+
+fn gone() -> Refusal {
+    Refusal::new(Reason::Unavailable, "the session could not be opened")
+}
+
+fn session_record(client: &Client, source: IpAddr) -> Record {
+    let identity = &client.identity;
+    let evidence = identity.evidence();
+    let run = identity.run().into_iter().flat_map(|run| run.facts());
+    Record {
+        workload: identity.workload().name.clone(),
+        evidence: evidence.kind.name().to_owned(),
+        issuer: evidence.issuer.clone(),
+        subject: evidence.subject.clone(),
+        certificate_serial: evidence.certificate_serial.clone(),
+        run: run.map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
+        source: source.to_string(),
+        client_says: client.startup.application_name.clone(),
+        ..Record::default()
+    }
+}
+
+/// The end of the client's login: what the server reported, with our own key and the client's own name.
+fn login_answer(connected: &Connected, client_says: &str, key: &CancelKey) -> Vec<u8> {
+    let mut answer = Vec::new();
+    message::put(&mut answer, b'R', |body| body.extend_from_slice(&[0; 4]));
+    for (name, value) in &connected.parameters {
+        let value = if name == "application_name" { client_says } else { value };
+        message::put(&mut answer, b'S', |body| {
+            message::put_text(body, name);
+            message::put_text(body, value);
+        });
+    }
+    message::put(&mut answer, b'K', |body| {
+        body.extend_from_slice(&key.pid.to_be_bytes());
+        body.extend_from_slice(&key.secret);
+    });
+    message::put_ready(&mut answer, b'I');
+    answer
+}
+
+/// Passes a cancel on to the session it is for, and records it there.
+async fn serve_cancel(key: &CancelKey, source: IpAddr, shared: &Shared, worker: &Rc<Worker>) {
+    let Some(cancelable) = shared.cancel_keys.find(key, source) else {
+        let refusal = Refusal::new(Reason::Unauthenticated, "a cancel request carried a key that is nobody's");
+        shared.strangers.count(nobody("cancel_key"), source, &refusal);
+        return;
+    };
+    let live = &cancelable.live;
+    let record = audit::part(&Record {
+        session: live.id.as_bytes().to_vec(),
+        workload: live.workload.clone(),
+        target: live.target.clone(),
+        source: source.to_string(),
+        ..Record::default()
+    });
+    if let Err(error) = worker.authorizer.audit().note(Kind::Cancel, &[&record]) {
+        tracing::warn!(%error, "a cancel request could not be recorded, so it is not passed on");
+        return;
+    }
+    if let Err(error) = cancel::cancel(&cancelable, &shared.limits).await {
+        tracing::warn!(target = live.target, %error, "a cancel request could not be passed on");
+    }
+}

@@ -1,0 +1,110 @@
+//! The names a client gave: prepared statements, portals and cursors, each with the judgement of its text.
+//!
+//! SQL and the protocol share one namespace for statements (manual, "PREPARE"). A name is known only when
+//! the server has confirmed it; what a function made behind our back is not known, and so refused.
+
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use crate::authorize::{Judged, Permit};
+use crate::config::Limits;
+use crate::refusal::{Reason, Refusal};
+
+#[derive(Debug, Default)]
+pub struct Prepared {
+    statements: HashMap<Box<str>, Rc<Judged>>,
+    statement_bytes: usize,
+    portals: HashMap<Box<str>, Rc<Permit>>,
+    cursors: HashMap<Box<str>, Cursor>,
+}
+
+#[derive(Debug)]
+struct Cursor {
+    judged: Rc<Judged>,
+    hold: bool,
+}
+
+impl Prepared {
+    pub fn statement(&self, name: &str) -> Option<&Rc<Judged>> {
+        self.statements.get(name)
+    }
+
+    /// Refuses a name that would be one too many; the unnamed statement always has its place.
+    pub fn room_for_statement(&self, text: &str, limits: &Limits) -> Result<(), Refusal> {
+        let full = self.statements.len() >= limits.prepared_max;
+        if full || self.statement_bytes + text.len() > limits.prepared_bytes_max {
+            let limit = if full { "prepared_max" } else { "prepared_bytes_max" };
+            return Err(Refusal::new(Reason::Overloaded, "this session has too many prepared statements")
+                .detail(format!("the limit is `{limit}`"))
+                .hint("close statements that are no longer used, or use the unnamed one"));
+        }
+        Ok(())
+    }
+
+    pub fn put_statement(&mut self, name: &str, judged: Rc<Judged>) {
+        self.statement_bytes += judged.text().len();
+        if let Some(old) = self.statements.insert(name.into(), judged) {
+            self.statement_bytes -= old.text().len();
+        }
+    }
+
+    pub fn drop_statement(&mut self, name: &str) {
+        if let Some(old) = self.statements.remove(name) {
+            self.statement_bytes -= old.text().len();
+        }
+    }
+
+    pub fn drop_statements(&mut self) {
+        self.statements.clear();
+        self.statement_bytes = 0;
+    }
+
+    pub fn portal(&self, name: &str) -> Option<&Rc<Permit>> {
+        self.portals.get(name)
+    }
+
+    pub fn room_for_portal(&self, name: &str, limits: &Limits) -> Result<(), Refusal> {
+        if self.portals.len() < limits.portals_max || self.portals.contains_key(name) {
+            return Ok(());
+        }
+        Err(Refusal::new(Reason::Overloaded, "this session has too many open portals")
+            .detail("the limit is `portals_max`")
+            .hint("close portals, or end the transaction"))
+    }
+
+    pub fn put_portal(&mut self, name: &str, permit: Rc<Permit>) {
+        self.portals.insert(name.into(), permit);
+    }
+
+    pub fn drop_portal(&mut self, name: &str) {
+        self.portals.remove(name);
+    }
+
+    pub fn cursor(&self, name: &str) -> Option<&Rc<Judged>> {
+        self.cursors.get(name).map(|cursor| &cursor.judged)
+    }
+
+    pub fn put_cursor(&mut self, name: &str, judged: Rc<Judged>, hold: bool) {
+        self.cursors.insert(name.into(), Cursor { judged, hold });
+    }
+
+    pub fn drop_cursor(&mut self, name: &str) {
+        self.cursors.remove(name);
+    }
+
+    pub fn drop_cursors(&mut self) {
+        self.cursors.clear();
+    }
+
+    /// Portals and cursors without hold end with their transaction.
+    pub fn end_transaction(&mut self) {
+        self.portals.clear();
+        self.cursors.retain(|_, cursor| cursor.hold);
+    }
+}
+
+/// A name that no judged text of this session made.
+pub fn unknown(kind: &str, name: &str) -> Refusal {
+    Refusal::new(Reason::UnknownName, format!("{kind} \"{name}\" does not exist"))
+        .detail("no statement judged in this session made it; what a function makes behind the gateway is not served")
+}

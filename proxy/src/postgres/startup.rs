@@ -1,0 +1,246 @@
+//! From the first byte to who is calling: TLS by SSLRequest or direct, the startup packet, the evidence.
+//!
+//! Nothing sent before TLS is interpreted but the request for TLS itself and a cancel (manual, "Message
+//! Flow"). The password is asked for only inside TLS, and it is a token, not a secret of the target.
+
+use std::net::IpAddr;
+
+use rustls::pki_types::CertificateDer;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
+
+use crate::audit;
+use crate::audit::strangers::nobody;
+use crate::identity::{Identities, Identity, Stranger};
+use crate::refusal::{Reason, Refusal};
+use crate::tls::ALPN_POSTGRESQL;
+
+use super::Shared;
+use super::cancel::CancelKey;
+use super::message::{self, CANCEL_REQUEST, GSSENC_REQUEST, HEADER_BYTES, SSL_REQUEST, put, put_text};
+use super::refusal::put_fatal;
+use super::settings::{self, Startup};
+
+/// The newest protocol that we speak: 3.2 has longer cancel keys (manual, "Protocol Versions").
+const NEWEST_MINOR: u16 = 2;
+/// The first minor version whose cancel keys may be longer than four bytes.
+const LONG_KEYS_MINOR: u16 = 2;
+/// A CancelRequest: length, code, process id and the longest key of 3.2.
+const CANCEL_BYTES_MAX: usize = 12 + 256;
+
+/// Who arrived, once it is known.
+pub enum Arrival {
+    Client(Box<Client>),
+    Cancel(CancelKey),
+}
+
+/// A client that has shown who it is and waits for the answer to its login.
+pub struct Client {
+    pub stream: TlsStream<TcpStream>,
+    pub identity: Identity,
+    pub startup: Startup,
+    pub server_name: Option<String>,
+    pub long_keys: bool,
+}
+
+/// Why an arrival came to nothing, and for whom it is counted.
+pub struct Turned {
+    pub stranger: Stranger,
+    pub refusal: Refusal,
+}
+
+/// The connection went away by itself; there is nobody to tell.
+pub enum Failure {
+    Gone,
+    /// The client has been told.
+    Turned(Box<Turned>),
+}
+
+impl From<std::io::Error> for Failure {
+    fn from(_: std::io::Error) -> Failure {
+        Failure::Gone
+    }
+}
+
+/// Brings a connection to an identity. The caller holds the deadline.
+pub async fn arrive(mut socket: TcpStream, source: IpAddr, shared: &Shared) -> Result<Arrival, Failure> {
+    let mut gss_asked = false;
+    let direct = loop {
+        let mut first = [0; 1];
+        if socket.peek(&mut first).await? == 0 {
+            return Err(Failure::Gone);
+        }
+        if first == [0x16] {
+            break true;
+        }
+        let (length, code) = (socket.read_u32().await?, socket.read_u32().await?);
+        match (length, code) {
+            (8, SSL_REQUEST) => {
+                socket.write_all(b"S").await?;
+                break false;
+            }
+            (8, GSSENC_REQUEST) if !gss_asked => {
+                gss_asked = true;
+                socket.write_all(b"N").await?;
+            }
+            (length, CANCEL_REQUEST) => return Ok(Arrival::Cancel(read_cancel(&mut socket, length).await?)),
+            (_, code) => {
+                let refusal = match code >> 16 {
+                    3 => Refusal::new(Reason::Unauthenticated, "connections without TLS are refused")
+                        .hint("use sslmode=verify-full"),
+                    _ => Refusal::new(Reason::Malformed, "this is not a PostgreSQL startup"),
+                };
+                return Err(turn(&mut socket, "plaintext", refusal).await);
+            }
+        }
+    };
+    let mut stream = TlsAcceptor::from(shared.tls.current()).accept(socket).await.map_err(|_| {
+        let refusal = Refusal::new(Reason::Malformed, "the TLS handshake failed");
+        Failure::Turned(Box::new(Turned { stranger: nobody("tls"), refusal }))
+    })?;
+    if direct && stream.get_ref().1.alpn_protocol() != Some(ALPN_POSTGRESQL) {
+        let refusal = Refusal::new(Reason::Malformed, "direct TLS needs the ALPN protocol `postgresql`");
+        return Err(turn(&mut stream, "alpn", refusal).await);
+    }
+    inside_tls(stream, source, shared).await
+}
+
+async fn inside_tls(mut stream: TlsStream<TcpStream>, source: IpAddr, shared: &Shared) -> Result<Arrival, Failure> {
+    let length = stream.read_u32().await?;
+    let length_max = u32::try_from(shared.limits.startup_bytes_max).unwrap_or(u32::MAX);
+    if !(8..=length_max).contains(&length) {
+        let refusal = Refusal::new(Reason::Malformed, "the startup packet has a length that is not allowed")
+            .detail("the limit is `startup_bytes_max`");
+        return Err(turn(&mut stream, "startup_length", refusal).await);
+    }
+    let code = stream.read_u32().await?;
+    if code == CANCEL_REQUEST {
+        return Ok(Arrival::Cancel(read_cancel(&mut stream, length).await?));
+    }
+    let (major, minor) = (code >> 16, u16::try_from(code & 0xffff).unwrap_or(u16::MAX));
+    if major != 3 {
+        let refusal = Refusal::new(Reason::Unsupported, "only protocol 3 is served");
+        return Err(turn(&mut stream, "version", refusal).await);
+    }
+    let mut body = Vec::new();
+    let body_bytes = u64::from(length) - 8;
+    if (&mut stream).take(body_bytes).read_to_end(&mut body).await? as u64 != body_bytes {
+        return Err(Failure::Gone);
+    }
+    let startup = match settings::read_startup(&body) {
+        Ok(startup) => startup,
+        Err(refusal) => return Err(turn(&mut stream, "startup", refusal).await),
+    };
+    if minor > NEWEST_MINOR || !startup.unknown_extensions.is_empty() {
+        stream.write_all(&negotiation(minor, &startup.unknown_extensions)).await?;
+    }
+    let identity = match identify(&mut stream, source, shared).await? {
+        Ok(identity) => identity,
+        Err((stranger, refusal)) => {
+            say(&mut stream, &refusal).await;
+            return Err(Failure::Turned(Box::new(Turned { stranger, refusal })));
+        }
+    };
+    let server_name = stream.get_ref().1.server_name().map(str::to_owned);
+    Ok(Arrival::Client(Box::new(Client {
+        stream,
+        identity,
+        startup,
+        server_name,
+        long_keys: minor >= LONG_KEYS_MINOR,
+    })))
+}
+
+/// `NegotiateProtocolVersion`: the newest version up to what was asked, and the extensions we do not know.
+fn negotiation(minor: u16, unknown: &[String]) -> Vec<u8> {
+    let mut answer = Vec::new();
+    put(&mut answer, b'v', |body| {
+        let version = (3_u32 << 16) | u32::from(minor.min(NEWEST_MINOR));
+        body.extend_from_slice(&version.to_be_bytes());
+        body.extend_from_slice(&u32::try_from(unknown.len()).unwrap_or(0).to_be_bytes());
+        for extension in unknown {
+            put_text(body, extension);
+        }
+    });
+    answer
+}
+
+type Identified = Result<Identity, (Stranger, Refusal)>;
+
+/// A certificate if one was shown, else a token asked for as the password. Never both, never ignored.
+async fn identify(stream: &mut TlsStream<TcpStream>, source: IpAddr, shared: &Shared) -> Result<Identified, Failure> {
+    let identities: &Identities = &shared.identities;
+    let now_ms = audit::now_us() / 1_000;
+    let chain: Option<Vec<CertificateDer<'static>>> = stream.get_ref().1.peer_certificates().map(<[_]>::to_vec);
+    let result = match chain.filter(|chain| !chain.is_empty()) {
+        Some(chain) => identities.by_certificate(&chain, source, now_ms),
+        None => {
+            let mut ask = Vec::new();
+            put(&mut ask, b'R', |body| body.extend_from_slice(&3_u32.to_be_bytes()));
+            stream.write_all(&ask).await?;
+            match read_password(stream, shared.limits.token_bytes_max).await? {
+                Ok(token) => identities.by_token(&token, source, now_ms).await,
+                Err(refusal) => return Ok(Err((nobody("password"), refusal))),
+            }
+        }
+    };
+    Ok(result.map_err(|error| (error.stranger(), Refusal::from(&error))))
+}
+
+/// The token, in memory that is wiped when it is dropped.
+async fn read_password(
+    stream: &mut TlsStream<TcpStream>,
+    token_bytes_max: usize,
+) -> Result<Result<zeroize::Zeroizing<Vec<u8>>, Refusal>, Failure> {
+    let mut head = [0; HEADER_BYTES];
+    stream.read_exact(&mut head).await?;
+    let malformed = |message: &'static str| Ok(Err(Refusal::new(Reason::Malformed, message)));
+    let Ok(Some(header)) = message::header(&head) else { return malformed("the answer to the password request is malformed") };
+    if header.tag != b'p' {
+        return malformed("a password was expected");
+    }
+    let body_bytes = header.bytes - HEADER_BYTES;
+    if body_bytes > token_bytes_max + 1 {
+        return Ok(Err(Refusal::new(Reason::BadToken, "the token is larger than `token_bytes_max`")));
+    }
+    let mut body = zeroize::Zeroizing::new(vec![0; body_bytes]);
+    stream.read_exact(&mut body).await?;
+    match body.iter().position(|byte| *byte == 0) {
+        Some(end) if end + 1 == body.len() => {
+            body.truncate(end);
+            Ok(Ok(body))
+        }
+        _ => malformed("the password has no end, or more than one"),
+    }
+}
+
+async fn read_cancel(stream: &mut (impl AsyncReadExt + Unpin), length: u32) -> Result<CancelKey, Failure> {
+    let length = usize::try_from(length).unwrap_or(usize::MAX);
+    if !(16..=CANCEL_BYTES_MAX).contains(&length) {
+        return Err(Failure::Gone);
+    }
+    let pid = stream.read_u32().await?;
+    let mut secret = vec![0; length - 12];
+    stream.read_exact(&mut secret).await?;
+    Ok(CancelKey { pid, secret })
+}
+
+async fn turn(stream: &mut (impl AsyncWriteExt + Unpin), reason: &'static str, refusal: Refusal) -> Failure {
+    say(stream, &refusal).await;
+    Failure::Turned(Box::new(Turned { stranger: nobody(reason), refusal }))
+}
+
+/// Tells a refused client why, if it listens.
+pub async fn say(stream: &mut (impl AsyncWriteExt + Unpin), refusal: &Refusal) {
+    let mut bytes = Vec::new();
+    put_fatal(&mut bytes, refusal);
+    let told = async {
+        stream.write_all(&bytes).await?;
+        stream.shutdown().await
+    };
+    if let Err(error) = told.await {
+        tracing::debug!(%error, "a refused client did not wait for the reason");
+    }
+}

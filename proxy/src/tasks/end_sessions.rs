@@ -1,0 +1,49 @@
+//! Looks at every session again: when a snapshot comes, and each second for what only time changes.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::audit::now_us;
+use crate::postgres::Shared;
+use crate::session::Ended;
+
+const LOOK_INTERVAL: Duration = Duration::from_secs(1);
+
+pub async fn run(shared: Arc<Shared>) {
+    let mut interval = tokio::time::interval(LOOK_INTERVAL);
+    loop {
+        interval.tick().await;
+        look(&shared);
+    }
+}
+
+/// Ends every session that today's snapshot, bundles and clock would not open.
+pub fn look(shared: &Shared) {
+    let rules = shared.rules.load();
+    let now_ms = now_us() / 1_000;
+    for live in shared.sessions.all() {
+        let target = rules.target(&live.target);
+        let unheard = target.is_none_or(|target| {
+            shared.last_word.is_older_than(Duration::from_secs(target.unheard_seconds_max.into()))
+        });
+        if unheard {
+            live.end(if target.is_none() { Ended::TargetGone } else { Ended::Unheard });
+            continue;
+        }
+        let identity = live.identity();
+        match shared.identities.still_good(&identity, now_ms) {
+            Ok(again) => {
+                let revoked = rules.snapshot.revoked.iter().any(|revocation| {
+                    matches!(revocation, postern_link::snapshot::Revocation::Session(id)
+                        if *id == live.id.simple().to_string())
+                });
+                if revoked {
+                    live.end(Ended::Revoked);
+                } else {
+                    live.set_identity(again);
+                }
+            }
+            Err(why) => live.end(Ended::NoLongerWelcome(why)),
+        }
+    }
+}

@@ -1,0 +1,204 @@
+//! The gateway's side of the link: says hello, takes snapshots, words and orders, ships records.
+//!
+//! The link comes and goes; deciding and spooling do not wait for it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use postern_link::wire::{
+    EndSessions, FromControl, FromGateway, Health, Hello, Order, OrderDone, SignedSnapshot,
+    VERSION, from_control,
+    from_gateway,
+};
+use tokio::sync::watch;
+
+use crate::authorize::Rules;
+use crate::control::witness::Witness;
+use crate::control::{Control, Exchange};
+use crate::postgres::Shared;
+use crate::session::Ended;
+
+use super::end_sessions::look;
+use super::ship_audit::Shipping;
+
+const RETRY_MIN: Duration = Duration::from_millis(100);
+const RETRY_MAX: Duration = Duration::from_secs(5);
+const HEALTH_INTERVAL: Duration = Duration::from_secs(5);
+
+pub async fn run(
+    shared: Arc<Shared>,
+    control: Arc<Control>,
+    mut witness: Witness,
+    mut shipping: Shipping,
+    mut drain: watch::Receiver<bool>,
+) {
+    let mut retry = RETRY_MIN;
+    loop {
+        let hello = Hello {
+            version: VERSION,
+            gateway: shared.gateway.clone(),
+            build: env!("CARGO_PKG_VERSION").to_owned(),
+            snapshot_number: control.highest_snapshot(),
+            checkpoint: witness.note().to_owned(),
+        };
+        match control.exchange(from_gateway::Message::Hello(hello).into()).await {
+            Ok(exchange) => {
+                retry = RETRY_MIN;
+                let mut link = Link { shared: &shared, control: &control, witness: &mut witness, shipping: &mut shipping };
+                link.follow(exchange, &mut drain).await;
+                tracing::warn!("the link to the control plane is down; deciding and spooling go on");
+            }
+            Err(error) => tracing::debug!(%error, "the control plane does not answer"),
+        }
+        if *drain.borrow() {
+            return;
+        }
+        tokio::time::sleep(retry).await;
+        retry = (retry * 2).min(RETRY_MAX);
+    }
+}
+
+async fn drained(drain: &mut watch::Receiver<bool>) {
+    // A sender that is gone means the same: there is nothing left to serve.
+    let _ = drain.wait_for(|drain| *drain).await;
+}
+
+struct Link<'a> {
+    shared: &'a Shared,
+    control: &'a Control,
+    witness: &'a mut Witness,
+    shipping: &'a mut Shipping,
+}
+
+impl Link<'_> {
+    async fn follow(&mut self, mut exchange: Exchange, drain: &mut watch::Receiver<bool>) {
+        let mut health = tokio::time::interval(HEALTH_INTERVAL);
+        let mut welcomed = false;
+        let grown = self.shipping.grown.clone();
+        loop {
+            if welcomed
+                && let Some(batch) = self.shipping.next_batch()
+                && exchange.outgoing.send(from_gateway::Message::Batch(batch).into()).await.is_err()
+            {
+                return;
+            }
+            tokio::select! {
+                message = exchange.incoming.message() => match message {
+                    Ok(Some(FromControl { message: Some(message) })) => {
+                        welcomed |= matches!(message, from_control::Message::Welcome(_));
+                        for answer in self.heard(message) {
+                            if exchange.outgoing.send(answer).await.is_err() {
+                                return;
+                            }
+                        }
+                    }
+                    Ok(Some(_)) => {}
+                    Ok(None) => return,
+                    Err(status) => {
+                        tracing::debug!(%status, "the link broke");
+                        return;
+                    }
+                },
+                () = grown.notified(), if welcomed => {}
+                _ = health.tick() => {
+                    let message = from_gateway::Message::Health(Health {
+                        sessions: u32::try_from(self.shared.sessions.count()).unwrap_or(u32::MAX),
+                        spool_bytes: self.shipping.bytes(),
+                        snapshot_number: self.control.highest_snapshot(),
+                    });
+                    if exchange.outgoing.send(message.into()).await.is_err() {
+                        return;
+                    }
+                }
+                () = drained(drain) => {
+                    // The last records go before the link does, if they go soon.
+                    let rest = self.ship_rest(&mut exchange);
+                    let _ = tokio::time::timeout(RETRY_MAX, rest).await;
+                    return;
+                }
+            }
+        }
+    }
+
+    async fn ship_rest(&mut self, exchange: &mut Exchange) {
+        while self.shared.sessions.count() > 0 {
+            tokio::time::sleep(RETRY_MIN).await;
+        }
+        loop {
+            if let Some(batch) = self.shipping.next_batch()
+                && exchange.outgoing.send(from_gateway::Message::Batch(batch).into()).await.is_err()
+            {
+                return;
+            }
+            match tokio::time::timeout(Duration::from_millis(500), exchange.incoming.message()).await {
+                Ok(Ok(Some(FromControl { message: Some(message) }))) => drop(self.heard(message)),
+                _ => return,
+            }
+        }
+    }
+
+    fn heard(&mut self, message: from_control::Message) -> Vec<FromGateway> {
+        match message {
+            from_control::Message::Welcome(welcome) => {
+                tracing::info!(control = welcome.control, "the control plane is there");
+                self.shipping.resume(&welcome.stored);
+            }
+            from_control::Message::Snapshot(signed) => match take_snapshot(self.shared, self.control, &signed) {
+                Ok(number) => tracing::info!(number, "a snapshot was taken"),
+                Err(errors) => tracing::error!(?errors, "a snapshot was not taken; the last good one stays"),
+            },
+            from_control::Message::FreshWord(word) => {
+                if self.control.is_fresh(&word) {
+                    self.shared.last_word.heard();
+                }
+            }
+            from_control::Message::Acknowledgement(stored) => {
+                if let Some(position) = &stored.stored {
+                    self.shipping.acknowledged(position);
+                }
+                let followed = self.witness.follow(&stored.checkpoint, stored.proof_from_size, &stored.consistency_proof);
+                if let Err(error) = followed {
+                    tracing::error!(%error, "the control plane's log is not believed");
+                }
+            }
+            from_control::Message::Order(order) => return vec![self.obey(order)],
+        }
+        Vec::new()
+    }
+
+    fn obey(&self, order: Order) -> FromGateway {
+        let wanted = order.end_sessions.unwrap_or_default();
+        let live = self.shared.sessions.all();
+        let ended = live.iter().filter(|live| matches(&wanted, live)).inspect(|live| live.end(Ended::Revoked));
+        let sessions_ended = u32::try_from(ended.count()).unwrap_or(u32::MAX);
+        from_gateway::Message::OrderDone(OrderDone { id: order.id, sessions_ended }).into()
+    }
+}
+
+/// All fields that are set must match; an order that sets none matches nothing.
+fn matches(wanted: &EndSessions, live: &crate::session::Live) -> bool {
+    let EndSessions { sessions, workload, target, .. } = wanted;
+    let says_something = !sessions.is_empty() || !workload.is_empty() || !target.is_empty();
+    says_something
+        && (sessions.is_empty() || sessions.iter().any(|id| id.as_slice() == live.id.as_bytes()))
+        && (workload.is_empty() || *workload == live.workload)
+        && (target.is_empty() || *target == live.target)
+}
+
+/// Believes, compiles and then decides by a snapshot; sessions that it would not open end.
+pub fn take_snapshot(shared: &Shared, control: &Control, signed: &SignedSnapshot) -> Result<u64, Vec<String>> {
+    let told = |error: crate::control::Error| vec![error.to_string()];
+    let snapshot = control.verify(signed).map_err(told)?;
+    let number = snapshot.number;
+    let targets_changed = shared.rules.load().snapshot.targets != snapshot.targets;
+    let rules = Rules::load(snapshot)?;
+    control.accept(signed, number).map_err(told)?;
+    shared.identities.set_known(rules.known.clone());
+    shared.rules.store(Arc::new(rules));
+    shared.last_word.heard();
+    if targets_changed {
+        shared.catalogues.forget();
+    }
+    look(shared);
+    Ok(number)
+}

@@ -1,0 +1,297 @@
+//! The way to a target: where a secret may go, the connection, and its TLS.
+//!
+//! A [`Credential`] is a secret with the only addresses it may be used at. A snapshot can name one; it can
+//! not make one, see one, or send one elsewhere.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::{WebPkiServerVerifier, verify_server_name};
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::server::ParsedCertificate;
+use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use secrecy::SecretString;
+use socket2::{SockRef, TcpKeepalive};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio_rustls::client::TlsStream;
+
+use crate::config::{self, Verify};
+use crate::tls;
+
+/// How long a peer may be silent below TCP before the connection is given up.
+const KEEPALIVE_SECONDS: u64 = 60;
+const USER_TIMEOUT_SECONDS: u64 = 90;
+
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("credential `{name}` cannot be read: {message}")]
+    Credential { name: String, message: String },
+    #[error("credential `{name}` may not be used at the target's address: its `only_to` does not list it")]
+    NotThere { name: String },
+    #[error("there is no credential `{name}` in the gateway's file")]
+    NoCredential { name: String },
+    #[error("the target cannot be reached")]
+    Unreachable(#[source] std::io::Error),
+    #[error("the target did not answer in time")]
+    TimedOut,
+    #[error("the target refuses TLS, which the credential demands")]
+    NoTls,
+    #[error("the target did not prove itself by TLS")]
+    Unproved(#[source] std::io::Error),
+    #[error("the target sent bytes before its TLS answer was due")]
+    EarlyBytes,
+}
+
+/// What logs in to a target, and where it may go.
+pub struct Credential {
+    pub name: String,
+    pub user: String,
+    pub secret: Secret,
+    only_to: Vec<String>,
+    pub verify: Verify,
+    tls: Option<Arc<ClientConfig>>,
+}
+
+/// What proves us to the target.
+pub enum Secret {
+    Password(SecretString),
+    /// The client certificate is in the credential's TLS configuration.
+    Certificate,
+    /// The target trusts this host.
+    Trust,
+}
+
+impl fmt::Debug for Credential {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Credential").field("name", &self.name).field("user", &self.user).finish_non_exhaustive()
+    }
+}
+
+/// Every credential of this host, read once at start and again on reload.
+#[derive(Debug, Default)]
+pub struct Credentials {
+    by_name: BTreeMap<String, Arc<Credential>>,
+}
+
+impl Credentials {
+    pub fn load(config: &BTreeMap<String, config::Credential>) -> Result<Credentials, Error> {
+        let by_name = config.iter().map(|(name, entry)| Ok((name.clone(), Arc::new(load_one(name, entry)?))));
+        Ok(Credentials { by_name: by_name.collect::<Result<_, Error>>()? })
+    }
+
+    /// The credential of this name, if it may be used at this address.
+    pub fn for_address(&self, name: &str, address: &str) -> Result<Arc<Credential>, Error> {
+        let credential = self.by_name.get(name).ok_or_else(|| Error::NoCredential { name: name.to_owned() })?;
+        if !credential.only_to.iter().any(|allowed| allowed == address) {
+            return Err(Error::NotThere { name: name.to_owned() });
+        }
+        Ok(credential.clone())
+    }
+
+    /// Names of the credentials that send their secret without TLS, for a warning at start.
+    pub fn without_tls(&self) -> impl Iterator<Item = &str> {
+        self.by_name.values().filter(|one| one.verify == Verify::Disable).map(|one| one.name.as_str())
+    }
+}
+
+fn load_one(name: &str, entry: &config::Credential) -> Result<Credential, Error> {
+    let wrong = |message: String| Error::Credential { name: name.to_owned(), message };
+    let secret = match (&entry.password, &entry.certificate) {
+        (Some(_), Some(_)) => return Err(wrong("it has both a `password` and a `certificate`".into())),
+        (Some(reference), None) => Secret::Password(read_secret(reference).map_err(wrong)?),
+        (None, Some(_)) => Secret::Certificate,
+        (None, None) => Secret::Trust,
+    };
+    let tls = match entry.verify {
+        Verify::Disable if entry.certificate.is_some() => {
+            return Err(wrong("a `certificate` proves nothing with `verify: disable`".into()));
+        }
+        Verify::Disable => None,
+        Verify::Full | Verify::Ca => Some(client_config(entry).map_err(wrong)?),
+    };
+    Ok(Credential {
+        name: name.to_owned(),
+        user: entry.user.clone(),
+        secret,
+        only_to: entry.only_to.clone(),
+        verify: entry.verify,
+        tls,
+    })
+}
+
+fn read_secret(reference: &str) -> Result<SecretString, String> {
+    if let Some(path) = reference.strip_prefix("file:") {
+        let text = std::fs::read_to_string(path).map_err(|error| format!("the file of `password` cannot be read: {error}"))?;
+        return Ok(SecretString::from(text.trim_end_matches(['\r', '\n']).to_owned()));
+    }
+    if let Some(variable) = reference.strip_prefix("env:") {
+        let value = std::env::var(variable).map_err(|_| format!("the environment variable `{variable}` is not set"))?;
+        return Ok(SecretString::from(value));
+    }
+    Err("`password` must be a reference: `file:/path` or `env:NAME`".into())
+}
+
+fn client_config(entry: &config::Credential) -> Result<Arc<ClientConfig>, String> {
+    let ca = entry.ca.as_ref().ok_or("`verify: full` and `verify: ca` need `ca`, the PEM file of the authorities")?;
+    let mut roots = RootCertStore::empty();
+    for certificate in tls::certificates(ca).map_err(|error| error.to_string())? {
+        roots.add(certificate).map_err(|_| "a certificate in `ca` is not usable as an authority")?;
+    }
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let chain = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider.clone())
+        .build()
+        .map_err(|_| "`ca` holds no usable authority")?;
+    let name_matters = entry.verify == Verify::Full;
+    let verifier = Arc::new(TargetVerifier { chain, name_matters });
+    let builder = ClientConfig::builder_with_provider(provider)
+        .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])
+        .map_err(|error| error.to_string())?
+        .dangerous()
+        .with_custom_certificate_verifier(verifier);
+    let mut config = match (&entry.certificate, &entry.key) {
+        (Some(certificate), Some(key)) => {
+            let chain = tls::certificates(certificate).map_err(|error| error.to_string())?;
+            let key = tls::private_key(key).map_err(|error| error.to_string())?;
+            builder.with_client_auth_cert(chain, key).map_err(|_| "`certificate` and `key` do not belong together")?
+        }
+        (None, None) => builder.with_no_client_auth(),
+        _ => return Err("`certificate` and `key` must both be given".into()),
+    };
+    config.alpn_protocols = vec![tls::ALPN_POSTGRESQL.to_vec()];
+    Ok(Arc::new(config))
+}
+
+/// Verifies the chain always, the name as configured (`verify-full` against `verify-ca` of libpq).
+#[derive(Debug)]
+struct TargetVerifier {
+    chain: Arc<WebPkiServerVerifier>,
+    name_matters: bool,
+}
+
+impl ServerCertVerifier for TargetVerifier {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        server_name: &ServerName<'_>,
+        ocsp_response: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        // The chain is verified before the name, so a name error means that the chain holds.
+        match self.chain.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now) {
+            Err(rustls::Error::InvalidCertificate(
+                CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
+            )) if !self.name_matters => Ok(ServerCertVerified::assertion()),
+            Ok(verified) if self.name_matters => {
+                verify_server_name(&ParsedCertificate::try_from(end_entity)?, server_name).map(|()| verified)
+            }
+            other => other,
+        }
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.chain.verify_tls12_signature(message, certificate, signature)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.chain.verify_tls13_signature(message, certificate, signature)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.chain.supported_verify_schemes()
+    }
+}
+
+/// One connection to a target, in plain text or TLS.
+#[derive(Debug)]
+pub enum Upstream {
+    Plain(TcpStream),
+    Tls(Box<TlsStream<TcpStream>>),
+}
+
+impl Upstream {
+    /// Opens a TCP connection to `host:port`.
+    pub async fn dial(address: &str, timeout: Duration) -> Result<TcpStream, Error> {
+        let connecting = tokio::time::timeout(timeout, TcpStream::connect(address));
+        let socket = connecting.await.map_err(|_| Error::TimedOut)?.map_err(Error::Unreachable)?;
+        tune(&socket).map_err(Error::Unreachable)?;
+        Ok(socket)
+    }
+
+    /// Puts TLS on a socket whose server has agreed to it, as the credential demands.
+    pub async fn secure(socket: TcpStream, credential: &Credential, address: &str) -> Result<Upstream, Error> {
+        let Some(config) = &credential.tls else { return Ok(Upstream::Plain(socket)) };
+        let host = address.rsplit_once(':').map_or(address, |(host, _)| host).trim_matches(['[', ']']);
+        let name = ServerName::try_from(host.to_owned()).map_err(|_| Error::NoTls)?;
+        let stream = tokio_rustls::TlsConnector::from(config.clone()).connect(name, socket).await;
+        Ok(Upstream::Tls(Box::new(stream.map_err(Error::Unproved)?)))
+    }
+
+    /// The server's certificate, for channel binding (RFC 5929, `tls-server-end-point`).
+    pub fn certificate(&self) -> Option<&CertificateDer<'static>> {
+        match self {
+            Upstream::Plain(_) => None,
+            Upstream::Tls(stream) => stream.get_ref().1.peer_certificates().and_then(|chain| chain.first()),
+        }
+    }
+}
+
+impl AsyncRead for Upstream {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<std::io::Result<()>> {
+        match self.get_mut() {
+            Upstream::Plain(stream) => Pin::new(stream).poll_read(context, buffer),
+            Upstream::Tls(stream) => Pin::new(stream.as_mut()).poll_read(context, buffer),
+        }
+    }
+}
+
+impl AsyncWrite for Upstream {
+    fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<std::io::Result<usize>> {
+        match self.get_mut() {
+            Upstream::Plain(stream) => Pin::new(stream).poll_write(context, bytes),
+            Upstream::Tls(stream) => Pin::new(stream.as_mut()).poll_write(context, bytes),
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        match self.get_mut() {
+            Upstream::Plain(stream) => Pin::new(stream).poll_flush(context),
+            Upstream::Tls(stream) => Pin::new(stream.as_mut()).poll_flush(context),
+        }
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        match self.get_mut() {
+            Upstream::Plain(stream) => Pin::new(stream).poll_shutdown(context),
+            Upstream::Tls(stream) => Pin::new(stream.as_mut()).poll_shutdown(context),
+        }
+    }
+}
+
+/// Small answers go at once, and a dead peer is noticed.
+pub fn tune(socket: &TcpStream) -> std::io::Result<()> {
+    socket.set_nodelay(true)?;
+    let socket = SockRef::from(socket);
+    socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(Duration::from_secs(KEEPALIVE_SECONDS)))?;
+    socket.set_tcp_user_timeout(Some(Duration::from_secs(USER_TIMEOUT_SECONDS)))
+}
