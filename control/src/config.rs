@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 /// What one control plane is told by its host.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Deserialize, serde::Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
     /// This control plane's name: in its own records and in its welcome to gateways.
@@ -39,7 +39,7 @@ fn log_origin() -> String {
 }
 
 /// The certificate that gateways see, and whose certificates they must show.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Deserialize, serde::Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Tls {
     pub certificate: PathBuf,
@@ -51,7 +51,7 @@ pub struct Tls {
 macro_rules! limits {
     ($($(#[$meta:meta])* $name:ident: $type:ty = $default:expr,)*) => {
         /// Every bound of the control plane, with its unit and default.
-        #[derive(Clone, Debug, Deserialize, JsonSchema)]
+        #[derive(Clone, Debug, Deserialize, serde::Serialize, JsonSchema)]
         #[serde(deny_unknown_fields, default)]
         pub struct Limits { $($(#[$meta])* pub $name: $type,)* }
 
@@ -122,6 +122,8 @@ limits! {
     request_head_timeout_ms: u64 = 10_000,
     /// How long an order waits for the gateways' answers.
     order_wait_ms: u64 = 3_000,
+    /// How long an order waits for the index to say which sessions of absent gateways it means.
+    order_lookup_ms: u64 = 500,
     /// Sessions named in one order.
     order_sessions_max: usize = 10_000,
     /// Orders kept for gateways that are away.

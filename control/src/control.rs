@@ -1,7 +1,8 @@
 //! The house: builds every part once, in order; runs; stops.
 
-use std::fs::{File, TryLockError};
+use std::fs::{DirBuilder, File, TryLockError};
 use std::net::SocketAddr;
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,7 +24,7 @@ use crate::snapshots::{Validate, fresh_word};
 use crate::store::write::Feed;
 use crate::store::{self, Spool, Store};
 use crate::tasks::{Task, Tasks};
-use crate::{gateways, listener, operators, snapshots, tls};
+use crate::{gateways, listener, operators, orders, snapshots, tls};
 
 /// Connections that have shaken hands and wait to be served.
 const READY_CONNECTIONS_MAX: usize = 64;
@@ -107,7 +108,11 @@ pub async fn start(config: Config, validate: Arc<Validate>) -> Result<Running, E
         path: data.clone(),
         source,
     };
-    std::fs::create_dir_all(data).map_err(unusable)?;
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(data)
+        .map_err(unusable)?;
     let lock = lock(&config)?;
     let doors = watch::Sender::new(tls::load(&config.tls)?);
     let token = Token::open(&data.join("operator.token"))?;
@@ -126,6 +131,7 @@ pub async fn start(config: Config, validate: Arc<Validate>) -> Result<Running, E
     )
     .await?;
     let orders = Arc::new(Orders::new(&limits));
+    orders::restore(&orders, &store, &audit, &limits).await?;
     let registry = Arc::new(gateways::Gateways::default());
     let fresh_word = watch::Sender::new(None);
 
@@ -155,6 +161,7 @@ pub async fn start(config: Config, validate: Arc<Validate>) -> Result<Running, E
         limits: Arc::clone(&limits),
     };
     let operators_door = Operators {
+        name: config.name.as_str().into(),
         token: token.clone(),
         audit: audit.clone(),
         store: store.clone(),
@@ -163,7 +170,7 @@ pub async fn start(config: Config, validate: Arc<Validate>) -> Result<Running, E
         gateways: registry,
         verifying: Arc::new(Semaphore::new(1)),
         limits: Arc::clone(&limits),
-        stop: tasks.stop_signal(),
+        tasks: tasks.clone(),
     };
 
     // Everything that runs from here on.
@@ -194,7 +201,7 @@ pub async fn start(config: Config, validate: Arc<Validate>) -> Result<Running, E
     );
     tasks.spawn(
         Task::ServeOperators,
-        operators::serve(operators_door, tasks.clone(), operators_connections, stop()),
+        operators::serve(operators_door, operators_connections, stop()),
     );
     let door = Door {
         listener: gateways_listener,

@@ -10,19 +10,28 @@
 //! * wires and doors: [`tls`], [`listener`], [`gateways`], [`operators`]
 //! * the house: [`control`]
 
-pub mod audit;
+// Blank lines keep the floors apart: the formatter sorts only between them.
 pub mod config;
-pub mod control;
 pub mod findings;
-pub mod gateways;
 pub mod keys;
-pub mod listener;
-pub mod operators;
+pub mod tasks;
+
+pub mod store;
+
+pub mod audit;
+
 pub mod orders;
 pub mod snapshots;
-pub mod store;
-pub mod tasks;
+
 pub mod tls;
+
+pub mod listener;
+
+pub mod gateways;
+
+pub mod operators;
+
+pub mod control;
 
 pub use config::Config;
 pub use control::{Error, Running, start};

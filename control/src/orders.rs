@@ -1,13 +1,22 @@
-//! Orders to end sessions: given to every gateway that is here, and kept for those that are away.
+//! Orders to end sessions: recorded, given to every gateway that is here, and kept for those that are away.
+//! The record is what they are restored from when the control plane starts again.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use postern_link::wire::{EndSessions, Order};
+use jiff::Timestamp;
+use postern_link::wire::{EndSessions, Kind, Order, Record};
 use tokio::sync::watch;
 
+use crate::audit::Audit;
+use crate::audit::export::{from_hex, hex};
 use crate::config::Limits;
+use crate::store::records::{Filter, Order as Direction};
+use crate::store::{self, Store, sessions};
+
+/// What the message of an order's record begins with; the reason follows.
+const MESSAGE: &str = "end sessions: ";
 
 /// What one gateway did of an order.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -168,6 +177,97 @@ impl Orders {
     fn lock(&self) -> std::sync::MutexGuard<'_, VecDeque<Kept>> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The record of an order; its reason and sessions can be read back from it.
+pub fn record(end: &EndSessions) -> Record {
+    Record {
+        time_us: Timestamp::now().as_microsecond(),
+        kind: Kind::Ordered.into(),
+        workload: end.workload.clone(),
+        target: end.target.clone(),
+        message: format!("{MESSAGE}{}", end.reason),
+        detail: end
+            .sessions
+            .iter()
+            .map(|session| hex(session))
+            .collect::<Vec<_>>()
+            .join("\n"),
+        ..Record::default()
+    }
+}
+
+fn from_record(record: &Record) -> Option<EndSessions> {
+    Some(EndSessions {
+        sessions: record.detail.lines().map(from_hex).collect::<Option<_>>()?,
+        workload: record.workload.clone(),
+        target: record.target.clone(),
+        reason: record.message.strip_prefix(MESSAGE)?.to_owned(),
+    })
+}
+
+/// The live sessions that an order means, as far as the index knows them, by gateway; with an index, only
+/// those that began before it.
+pub async fn known(
+    store: &Store,
+    end: &EndSessions,
+    before: Option<u64>,
+    sessions_max: usize,
+) -> Result<HashMap<String, Vec<Vec<u8>>>, store::Error> {
+    let filled = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+    let filter = sessions::Filter {
+        workload: filled(&end.workload),
+        target: filled(&end.target),
+        live: Some(true),
+        before,
+        sessions_max,
+        ..sessions::Filter::default()
+    };
+    let named: HashSet<&Vec<u8>> = end.sessions.iter().collect();
+    let mut known: HashMap<String, Vec<Vec<u8>>> = HashMap::new();
+    for session in store.sessions(filter).await? {
+        if named.is_empty() || named.contains(&session.session) {
+            known.entry(session.gateway).or_default().push(session.session);
+        }
+    }
+    Ok(known)
+}
+
+/// Keeps the orders of late again, for gateways that may not have heard them. Ending a session twice does
+/// nothing, so those that have heard them lose nothing.
+pub async fn restore(
+    orders: &Orders,
+    store: &Store,
+    audit: &Audit,
+    limits: &Limits,
+) -> Result<(), store::Error> {
+    let kept_us = i64::try_from(limits.order_kept_seconds)
+        .unwrap_or(i64::MAX)
+        .saturating_mul(1_000_000);
+    let filter = Filter {
+        kinds: vec![Kind::Ordered],
+        since_us: Some(Timestamp::now().as_microsecond().saturating_sub(kept_us)),
+        order: Direction::NewestFirst,
+        records_max: limits.orders_kept_max,
+        ..Filter::default()
+    };
+    for judged in store.records(filter).await?.iter().rev() {
+        let record = audit.files().record(judged.found.index, judged.found.place);
+        let Some(end) = record.ok().as_ref().and_then(from_record) else {
+            continue;
+        };
+        let known = known(store, &end, Some(judged.found.index), limits.order_sessions_max).await?;
+        if !known.is_empty() {
+            let id = uuid::Uuid::now_v7().to_string();
+            orders.give(Given {
+                id,
+                end,
+                present: HashSet::new(),
+                known,
+            });
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -45,7 +45,12 @@ impl fmt::Display for RuleId {
 
 impl Answer {
     pub(crate) fn permitted_by(rules: Vec<RuleId>) -> Answer {
-        Answer { permitted: true, rules, reason: None, hint: None }
+        Answer {
+            permitted: true,
+            rules,
+            reason: None,
+            hint: None,
+        }
     }
 
     pub(crate) fn refused(reason: Reason, hint: Option<String>) -> Answer {
@@ -53,7 +58,12 @@ impl Answer {
             Reason::NoRule => Vec::new(),
             Reason::Forbidden(rules) | Reason::Error(rules) => rules.clone(),
         };
-        Answer { permitted: false, rules, reason: Some(reason), hint }
+        Answer {
+            permitted: false,
+            rules,
+            reason: Some(reason),
+            hint,
+        }
     }
 }
 
@@ -86,10 +96,16 @@ fn conditions(question: &Question<'_>) -> Vec<String> {
         "select" | "insert" | "update" => [columns(context), None],
         "set" => match context.value {
             Some(value) => {
-                let value = format!("context has value && context.value == \"{}\"", value.escape_debug());
+                let value = format!(
+                    "context has value && context.value == \"{}\"",
+                    value.escape_debug()
+                );
                 [equal("setting", context.setting), Some(value)]
             }
-            None => [equal("setting", context.setting), Some("!(context has value)".to_owned())],
+            None => [
+                equal("setting", context.setting),
+                Some("!(context has value)".to_owned()),
+            ],
         },
         "show" => [equal("setting", context.setting), None],
         "lock" => [equal("mode", context.mode), None],
@@ -105,8 +121,14 @@ fn columns(context: &Context<'_>) -> Option<String> {
     let columns = context.columns?;
     if columns.is_empty() {
         // An empty list has no type in Cedar; reading rows without columns has a name of its own.
-        return context.rows_only.unwrap_or(false).then(|| "context.rows_only".to_owned());
+        return context
+            .rows_only
+            .unwrap_or(false)
+            .then(|| "context.rows_only".to_owned());
     }
-    let quoted: Vec<String> = columns.iter().map(|column| format!("\"{}\"", column.escape_debug())).collect();
+    let quoted: Vec<String> = columns
+        .iter()
+        .map(|column| format!("\"{}\"", column.escape_debug()))
+        .collect();
     Some(format!("[{}].containsAll(context.columns)", quoted.join(", ")))
 }

@@ -1,36 +1,57 @@
 //! A question as Cedar wants it: entities and context. Only what some policy reads is built.
 
 use crate::question::{Path, Question, Run};
-use crate::reads::{ReadSet, Reads};
-use crate::slice::ActionSlice;
+use crate::reads::ReadSet;
+use crate::slice::Bucket;
 use crate::vocabulary::{ACTIONS, Attribute, COMMON, action_index};
 use cedar_policy::{Context, Entities, Entity, RestrictedExpression};
+use std::borrow::Cow;
+use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 
-/// The entities that conditions can ask for. Every ancestor is a direct parent, so that one entity
-/// answers `in` as four would.
-pub(crate) fn entities(slice: &ActionSlice, question: &Question<'_>, path: &Path, reads: Reads) -> Option<Entities> {
-    if !reads.resource_attributes && !reads.hierarchy {
-        return Some(Entities::empty());
+/// Source addresses that each thread keeps ready for Cedar.
+const ADDRESSES_REMEMBERED_MAX: usize = 1024;
+
+/// The entities that a bucket's conditions can ask for. Every ancestor is a direct parent, so that one
+/// entity answers `in` as four would.
+pub(crate) fn entities<'a>(
+    bucket: &'a Bucket,
+    question: &Question<'_>,
+    path: &Path,
+) -> Option<Cow<'a, Entities>> {
+    if !bucket.reads.resource_attributes && !bucket.reads.hierarchy {
+        return Some(Cow::Borrowed(&bucket.entities));
     }
     let mut steps = path.steps().rev();
     let uid = steps.next().map(|(kind, id)| kind.uid(id))?;
     let text = |part: &str| RestrictedExpression::new_string(part.to_owned());
     let parts = question.resource.parts();
-    let attributes: HashMap<_, _> = parts.iter().map(|(name, part)| (name.to_owned(), text(part))).collect();
-    if !reads.hierarchy {
-        return Entities::from_entities([Entity::new(uid, attributes, HashSet::new()).ok()?], None).ok();
-    }
-    let parents: HashSet<_> = steps.map(|(kind, id)| kind.uid(id)).collect();
-    slice.entities.clone().add_entities([Entity::new(uid, attributes, parents).ok()?], None).ok()
+    let attributes: HashMap<_, _> = parts
+        .iter()
+        .map(|(name, part)| (name.to_owned(), text(part)))
+        .collect();
+    let parents: HashSet<_> = match bucket.reads.hierarchy {
+        true => steps.map(|(kind, id)| kind.uid(id)).collect(),
+        false => HashSet::new(),
+    };
+    let resource = Entity::new(uid, attributes, parents).ok()?;
+    bucket
+        .entities
+        .clone()
+        .add_entities([resource], None)
+        .ok()
+        .map(Cow::Owned)
 }
 
 /// The attributes that are read, that the action has, and that the caller knows. A rule that reads
 /// one that is missing errs, and an error refuses.
 pub(crate) fn context(question: &Question<'_>, reads: ReadSet) -> Option<Context> {
     let extra = ACTIONS.get(action_index(question.action)?)?.extra;
-    let attributes = COMMON.iter().chain(extra).filter(|attribute| reads.contains(**attribute));
+    let attributes = COMMON
+        .iter()
+        .chain(extra)
+        .filter(|attribute| reads.contains(**attribute));
     let pairs: Vec<(String, RestrictedExpression)> = attributes
         .filter_map(|attribute| Some((attribute.name().to_owned(), value(*attribute, question)?)))
         .collect();
@@ -45,9 +66,9 @@ fn value(attribute: Attribute, question: &Question<'_>) -> Option<RestrictedExpr
         Attribute::Now => Some(moment(context.now)),
         Attribute::Evidence => Some(text(context.evidence)),
         Attribute::Run => context.run.and_then(run),
-        Attribute::Columns => {
-            context.columns.map(|columns| RestrictedExpression::new_set(columns.iter().map(|column| text(column))))
-        }
+        Attribute::Columns => context
+            .columns
+            .map(|columns| RestrictedExpression::new_set(columns.iter().map(|column| text(column)))),
         Attribute::RowsOnly => context.rows_only.map(RestrictedExpression::new_bool),
         Attribute::Filtered => context.filtered.map(RestrictedExpression::new_bool),
         Attribute::Kind => context.kind.map(text),
@@ -67,7 +88,18 @@ fn text(value: &str) -> RestrictedExpression {
 /// An IPv4 address that arrived on an IPv6 socket is judged as the IPv4 address it is: a rule about
 /// 10.0.0.0/8 must not be passed by as ::ffff:10.0.0.1.
 fn address(source: IpAddr) -> RestrictedExpression {
-    RestrictedExpression::new_ip(source.to_canonical().to_string())
+    // Cedar reads the name of its function anew for each expression, which costs more than the decision.
+    thread_local! {
+        static REMEMBERED: RefCell<HashMap<IpAddr, RestrictedExpression>> = RefCell::default();
+    }
+    let source = source.to_canonical();
+    REMEMBERED.with_borrow_mut(|remembered| {
+        if remembered.len() >= ADDRESSES_REMEMBERED_MAX && !remembered.contains_key(&source) {
+            remembered.clear();
+        }
+        let made = || RestrictedExpression::new_ip(source.to_string());
+        remembered.entry(source).or_insert_with(made).clone()
+    })
 }
 
 /// A time out of Cedar's range becomes a value that errs.

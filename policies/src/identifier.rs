@@ -33,8 +33,9 @@ pub(crate) fn push_part(id: &mut String, part: &str) {
 }
 
 fn push_encoded(id: &mut String, character: char) {
-    const HEX: [char; 16] =
-        ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'A', 'B', 'C', 'D', 'E', 'F'];
+    const HEX: [char; 16] = [
+        '0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'A', 'B', 'C', 'D', 'E', 'F',
+    ];
     let digit = |value: u8| HEX.get(usize::from(value)).copied().unwrap_or('0');
     let mut buffer = [0; 4];
     for byte in character.encode_utf8(&mut buffer).bytes() {
@@ -85,7 +86,10 @@ pub(crate) fn fault(kind: Kind, id: &str) -> Option<String> {
     let parts: Vec<&str> = id.split('/').collect();
     if parts.len() != names.len() {
         let shape = names.join("/");
-        return Some(format!("the id of a {} is `{shape}`, with `%2F` for a `/` inside a name", kind.name()));
+        return Some(format!(
+            "the id of a {} is `{shape}`, with `%2F` for a `/` inside a name",
+            kind.name()
+        ));
     }
     let decoded: Option<Vec<Cow<'_, str>>> = parts.iter().map(|part| decode_part(part)).collect();
     let canonical = match decoded {
@@ -95,7 +99,9 @@ pub(crate) fn fault(kind: Kind, id: &str) -> Option<String> {
     if canonical != id {
         return Some(format!("write the id as `{canonical}`"));
     }
-    parts.contains(&"").then(|| format!("no part of `{}` may be empty", names.join("/")))
+    parts
+        .contains(&"")
+        .then(|| format!("no part of `{}` may be empty", names.join("/")))
 }
 
 #[cfg(test)]
@@ -105,8 +111,14 @@ mod tests {
 
     #[test]
     fn plain_names_stand_as_they_are() {
-        assert_eq!(entity_id(&["orders", "orders", "public", "customers"]), "orders/orders/public/customers");
-        assert_eq!(entity_id(&["orders", "Order Details", "été_名"]), "orders/Order Details/été_名");
+        assert_eq!(
+            entity_id(&["orders", "orders", "public", "customers"]),
+            "orders/orders/public/customers"
+        );
+        assert_eq!(
+            entity_id(&["orders", "Order Details", "été_名"]),
+            "orders/Order Details/été_名"
+        );
     }
 
     #[test]
@@ -128,7 +140,11 @@ mod tests {
     #[test]
     fn an_id_that_can_never_match_is_a_fault() {
         assert_eq!(fault(Kind::Table, "orders/orders/public/a%2Fb"), None);
-        assert!(fault(Kind::Table, "orders/public/customers").unwrap().contains("target/database/schema/name"));
+        assert!(
+            fault(Kind::Table, "orders/public/customers")
+                .unwrap()
+                .contains("target/database/schema/name")
+        );
         assert_eq!(fault(Kind::Target, "a%2fb").unwrap(), "write the id as `a%2Fb`");
         assert_eq!(fault(Kind::Target, "%61").unwrap(), "write the id as `a`");
         assert_eq!(fault(Kind::Target, "50%").unwrap(), "write the id as `50%25`");

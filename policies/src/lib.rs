@@ -5,6 +5,7 @@
 
 mod answer;
 mod facts;
+mod fault;
 mod identifier;
 mod library;
 mod load;
@@ -13,14 +14,17 @@ mod reads;
 mod rule;
 mod set;
 mod slice;
+mod text;
 mod vocabulary;
 
 pub use answer::{Answer, Reason, RuleId};
+pub use fault::{LOAD_ERRORS_MAX, LoadError};
 pub use identifier::entity_id;
 pub use library::{Grantee, LibrarySet, Link, library};
-pub use load::{LOAD_ERRORS_MAX, LoadError, RULE_BYTES_MAX, RULES_MAX, Source};
+pub use load::{RULES_MAX, Source};
 pub use question::{Context, Question, Resource, Run};
 pub use reads::ReadSet;
 pub use set::PolicySet;
 pub use slice::Slice;
+pub use text::{RULE_BYTES_MAX, RULE_IFS_MAX, RULE_NESTING_MAX, RULE_OPERATORS_MAX};
 pub use vocabulary::{Attribute, SCHEMA};

@@ -1,7 +1,7 @@
 //! The rules this program ships, as templates that a grant links to a workload or segment and a target.
 
 use crate::identifier::entity_id;
-use crate::load::split;
+use crate::text::split;
 use cedar_policy::{PolicyId, Template};
 use std::sync::LazyLock;
 
@@ -94,10 +94,16 @@ impl LibrarySet {
 
 fn read_template(set: &LibrarySet, start: usize, end: usize) -> (Template, u32) {
     let text = set.text.get(start..end).unwrap_or_default();
-    let unnamed = Template::parse(None, text).expect("the library is part of this program and a test reads it");
-    let name = unnamed.annotation("id").expect("a test finds every library rule named");
+    let unnamed =
+        Template::parse(None, text).expect("the library is part of this program and a test reads it");
+    let name = unnamed
+        .annotation("id")
+        .expect("a test finds every library rule named");
     let id = PolicyId::new(format!("{}.{name}", set.name));
-    let lines = set.text.get(..start).map_or(0, |before| before.matches('\n').count());
+    let lines = set
+        .text
+        .get(..start)
+        .map_or(0, |before| before.matches('\n').count());
     (unnamed.new_id(id), u32::try_from(lines + 1).unwrap_or(u32::MAX))
 }
 
@@ -122,5 +128,55 @@ impl Link {
 
     pub(crate) fn file(&self) -> &'static str {
         find(&self.library).map_or("library", |set| set.file)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::vocabulary::words;
+    use cedar_policy::{PolicySet, ValidationMode};
+    use std::collections::HashSet;
+
+    #[test]
+    fn every_library_rule_is_a_valid_named_template_for_a_grantee_and_a_target() {
+        let mut names = HashSet::new();
+        let mut set = PolicySet::new();
+        for library in library() {
+            assert!(library.templates().count() > 0, "{}", library.name);
+            for (template, line) in library.templates() {
+                assert!(names.insert(template.id().clone()), "{}", template.id());
+                assert_eq!(template.slots().count(), 2, "{}", template.id());
+                assert!(
+                    library
+                        .text
+                        .lines()
+                        .nth(line as usize - 1)
+                        .unwrap()
+                        .starts_with("@id(")
+                );
+                set.add_template(template.clone()).unwrap();
+            }
+        }
+        let result = words()
+            .validator
+            .validate_with_level(&set, ValidationMode::Strict, 1);
+        assert!(result.validation_passed_without_warnings(), "{result}");
+    }
+
+    #[test]
+    fn no_library_rule_hangs_on_the_caller_or_the_time() {
+        // They would make the verdicts of every statement that uses them harder to remember.
+        for library in library() {
+            for word in [
+                "context.now",
+                "context.source",
+                "context.run",
+                "context.role",
+                "context.evidence",
+            ] {
+                assert!(!library.text.contains(word), "{} reads {word}", library.name);
+            }
+        }
     }
 }

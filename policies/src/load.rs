@@ -2,24 +2,21 @@
 //! is said at once, each with its place.
 
 use crate::answer::RuleId;
+use crate::fault::{LOAD_ERRORS_MAX, LoadError, Place, once_for_each_place, unplaced};
 use crate::identifier;
 use crate::library::{self, Grantee, Link};
 use crate::rule::Rule;
+use crate::text::{Depth, RULE_BYTES_MAX, split};
 use crate::vocabulary::{ACTIONS, GROUPS, Kind, nearest, words};
 use cedar_policy::{
-    EntityUid, Policy, PolicyId, PolicySet, SlotId, Template, ValidationError, ValidationMode, ValidationWarning,
+    EntityUid, Policy, PolicyId, PolicySet, PrincipalConstraint, ResourceConstraint, SlotId, Template,
+    ValidationError, ValidationMode, ValidationWarning,
 };
-use miette::Diagnostic;
 use std::collections::{HashMap, HashSet};
-use std::fmt::{self, Write};
 use std::sync::Arc;
 
-/// The longest text of one rule. Cedar reads by recursion: this bounds its depth.
-pub const RULE_BYTES_MAX: usize = 16 * 1024;
 /// The most rules of one set, links included.
 pub const RULES_MAX: usize = 1_000_000;
-/// Loading gives up after this many errors.
-pub const LOAD_ERRORS_MAX: usize = 100;
 
 /// How far a condition may follow entities: an attribute of the principal or the resource itself.
 const DEREFERENCE_LEVEL_MAX: u32 = 1;
@@ -32,38 +29,6 @@ pub struct Source {
     pub text: String,
 }
 
-/// Something that keeps a policy set from being loaded.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LoadError {
-    pub file: String,
-    /// From 1; 0 if the fault lies in no line.
-    pub line: u32,
-    /// In characters, from 1; 0 if the fault lies in no line.
-    pub column: u32,
-    pub message: String,
-    pub help: Option<String>,
-    /// The line with a caret under the fault, as plain text; empty if there is none.
-    pub snippet: String,
-}
-
-impl std::error::Error for LoadError {}
-
-impl fmt::Display for LoadError {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.line {
-            0 => write!(formatter, "{}: {}", self.file, self.message)?,
-            line => write!(formatter, "{}:{line}:{}: {}", self.file, self.column, self.message)?,
-        }
-        if !self.snippet.is_empty() {
-            write!(formatter, "\n{}", self.snippet)?;
-        }
-        match &self.help {
-            Some(help) => write!(formatter, "\n  help: {help}"),
-            None => Ok(()),
-        }
-    }
-}
-
 /// Reads and validates; a set is either without fault or not loaded.
 pub(crate) fn rules(sources: &[Source], links: &[Link]) -> Result<Vec<Rule>, Vec<LoadError>> {
     let mut reader = Reader::default();
@@ -74,27 +39,25 @@ pub(crate) fn rules(sources: &[Source], links: &[Link]) -> Result<Vec<Rule>, Vec
     if reader.errors.is_empty() {
         reader.validate();
     }
-    if reader.errors.is_empty() { Ok(reader.rules) } else { Err(reader.errors) }
+    if reader.errors.is_empty() {
+        Ok(reader.rules)
+    } else {
+        Err(reader.errors)
+    }
 }
 
 #[derive(Default)]
 struct Reader<'a> {
+    /// What is to be validated: all links, and all rules but the repeated.
     set: PolicySet,
     rules: Vec<Rule>,
+    shapes: HashSet<String>,
+    /// Rules without conditions whose shape an earlier rule has: they are as valid as that one.
+    repeated: Vec<usize>,
     /// The text of each rule, for errors.
     places: Vec<Place<'a>>,
     names: HashMap<Arc<str>, RuleId>,
     errors: Vec<LoadError>,
-}
-
-/// A piece of a file.
-#[derive(Clone, Copy)]
-struct Place<'a> {
-    file: &'a str,
-    text: &'a str,
-    line: u32,
-    start: usize,
-    end: usize,
 }
 
 impl<'a> Reader<'a> {
@@ -105,7 +68,13 @@ impl<'a> Reader<'a> {
             let between = source.text.get(counted..start).unwrap_or_default();
             line += u32::try_from(between.matches('\n').count()).unwrap_or(u32::MAX);
             counted = start;
-            let place = Place { file: &source.name, text: &source.text, line, start, end };
+            let place = Place {
+                file: &source.name,
+                text: &source.text,
+                line,
+                start,
+                end,
+            };
             if self.errors.len() >= LOAD_ERRORS_MAX {
                 return;
             }
@@ -118,14 +87,25 @@ impl<'a> Reader<'a> {
     fn parse(&mut self, place: Place<'a>, file: &Arc<str>, position: usize) -> Option<Rule> {
         if place.end - place.start > RULE_BYTES_MAX {
             let message = format!("this rule is longer than {RULE_BYTES_MAX} bytes");
-            self.errors.push(place.error(message, Some("split it into several rules".to_owned()), None));
+            self.errors
+                .push(place.error(message, Some("split it into several rules".to_owned()), None));
+            return None;
+        }
+        if let Some(message) = Depth::of(place.rule()).excess() {
+            let help = "split it into several rules, or use a list: `[..].contains(..)`";
+            self.errors
+                .push(place.error(message, Some(help.to_owned()), None));
             return None;
         }
         let id = PolicyId::new(self.rules.len().to_string());
         let policy = match Policy::parse(Some(id), place.rule()) {
             Ok(policy) => policy,
             Err(errors) => {
-                self.errors.extend(errors.iter().map(|error| place.diagnosed(error, error.to_string())));
+                self.errors.extend(
+                    errors
+                        .iter()
+                        .map(|error| place.diagnosed(error, error.to_string())),
+                );
                 return None;
             }
         };
@@ -133,31 +113,39 @@ impl<'a> Reader<'a> {
             Some(name) if !name.is_empty() => Arc::from(name),
             _ => Arc::from(format!("{file}#{position}")),
         };
-        let id = RuleId { name, file: Arc::clone(file), line: place.line };
+        let id = RuleId {
+            name,
+            file: Arc::clone(file),
+            line: place.line,
+        };
         Some(Rule::new(id, policy))
     }
 
     /// Two rules of one name would make a record that nobody can follow.
     fn keep(&mut self, rule: Rule, place: Place<'a>) {
         if let Some(first) = self.names.get(&rule.id.name) {
-            let message = format!("the id `{}` is taken by the rule at {}:{}", first.name, first.file, first.line);
+            let message = format!(
+                "the id `{}` is taken by the rule at {}:{}",
+                first.name, first.file, first.line
+            );
             let help = Some("give every rule an `@id` of its own".to_owned());
             self.errors.push(place.error(message, help, None));
             return;
         }
         if self.rules.len() >= RULES_MAX {
-            self.errors.push(place.error(format!("there are more than {RULES_MAX} rules"), None, None));
+            self.errors
+                .push(place.error(format!("there are more than {RULES_MAX} rules"), None, None));
             return;
         }
         self.check_ids(&rule.policy, place);
-        match self.set.add(rule.policy.clone()) {
-            Ok(()) => {
-                self.names.insert(Arc::clone(&rule.id.name), rule.id.clone());
-                self.rules.push(rule);
-                self.places.push(place);
-            }
-            Err(error) => self.errors.push(place.error(error.to_string(), None, None)),
+        if !rule.policy.has_non_scope_constraint() && !self.shapes.insert(shape(&rule.policy)) {
+            self.repeated.push(self.rules.len());
+        } else if let Err(error) = self.set.add(rule.policy.clone()) {
+            return self.errors.push(place.error(error.to_string(), None, None));
         }
+        self.names.insert(Arc::clone(&rule.id.name), rule.id.clone());
+        self.rules.push(rule);
+        self.places.push(place);
     }
 
     fn check_ids(&mut self, policy: &Policy, place: Place<'a>) {
@@ -190,17 +178,29 @@ impl<'a> Reader<'a> {
         let Some(set) = library::find(&link.library) else {
             let help = nearest(&link.library, library::library().iter().map(|set| set.name));
             let help = help.map(|name| format!("did you mean `{name}`?"));
-            return Err(unplaced("grant", format!("there is no library set `{}`", link.library), help));
+            return Err(unplaced(
+                "grant",
+                format!("there is no library set `{}`", link.library),
+                help,
+            ));
         };
         if link.target.is_empty() || link.principal.name().is_empty() {
-            return Err(unplaced("grant", format!("library set `{}` is granted to or on nothing", set.name), None));
+            return Err(unplaced(
+                "grant",
+                format!("library set `{}` is granted to or on nothing", set.name),
+                None,
+            ));
         }
         let values = HashMap::from([
             (SlotId::principal(), link.principal.uid()),
-            (SlotId::resource(), Kind::Target.uid(&identifier::entity_id(&[&link.target]))),
+            (
+                SlotId::resource(),
+                Kind::Target.uid(&identifier::entity_id(&[&link.target])),
+            ),
         ]);
         for (template, line) in set.templates() {
-            self.link_one(link, template, line, &values).map_err(|message| unplaced(set.file, message, None))?;
+            self.link_one(link, template, line, &values)
+                .map_err(|message| unplaced(set.file, message, None))?;
         }
         Ok(())
     }
@@ -214,30 +214,75 @@ impl<'a> Reader<'a> {
     ) -> Result<(), String> {
         let known = self.set.template(template.id()).is_some();
         if !known {
-            self.set.add_template(template.clone()).map_err(|error| error.to_string())?;
+            self.set
+                .add_template(template.clone())
+                .map_err(|error| error.to_string())?;
         }
         let number = PolicyId::new(self.rules.len().to_string());
-        self.set.link(template.id().clone(), number.clone(), values.clone()).map_err(|error| error.to_string())?;
+        self.set
+            .link(template.id().clone(), number.clone(), values.clone())
+            .map_err(|error| error.to_string())?;
         let policy = self.set.policy(&number).cloned().ok_or("the link was not kept")?;
-        let id = RuleId { name: Arc::from(link.rule_name(template)), file: Arc::from(link.file()), line };
+        let id = RuleId {
+            name: Arc::from(link.rule_name(template)),
+            file: Arc::from(link.file()),
+            line,
+        };
         let rule = Rule::new(id, policy);
         if let Some(first) = self.names.insert(Arc::clone(&rule.id.name), rule.id.clone()) {
-            return Err(format!("the id `{}` is taken by the rule at {}:{}", first.name, first.file, first.line));
+            return Err(format!(
+                "the id `{}` is taken by the rule at {}:{}",
+                first.name, first.file, first.line
+            ));
         }
         self.rules.push(rule);
-        self.places.push(Place { file: link.file(), text: "", line, start: 0, end: 0 });
+        self.places.push(Place {
+            file: link.file(),
+            text: "",
+            line,
+            start: 0,
+            end: 0,
+        });
         Ok(())
     }
 
     fn validate(&mut self) {
-        let mode = ValidationMode::Strict;
-        let result = words().validator.validate_with_level(&self.set, mode, DEREFERENCE_LEVEL_MAX);
-        let errors = result.validation_errors().map(|error| self.invalid(error));
-        let warnings = result.validation_warnings().filter_map(|warning| self.useless(warning));
-        let mut found: Vec<LoadError> = errors.chain(warnings).take(LOAD_ERRORS_MAX).collect();
-        found.sort_by(|left, right| (&left.file, left.line, left.column).cmp(&(&right.file, right.line, right.column)));
-        found.dedup();
+        if self.faults().is_empty() {
+            return;
+        }
+        // Something is wrong: now the repeated rules are worth their time, so that each fault is shown.
+        for number in std::mem::take(&mut self.repeated) {
+            if let Some(rule) = self.rules.get(number) {
+                // A number is a policy's id and used once, so that this cannot fail.
+                let _ = self.set.add(rule.policy.clone());
+            }
+        }
+        let found = self.faults();
         self.errors.extend(found);
+    }
+
+    /// What validation finds, once for each place: a rule for every action errs for every action.
+    fn faults(&self) -> Vec<LoadError> {
+        let mode = ValidationMode::Strict;
+        let result = words()
+            .validator
+            .validate_with_level(&self.set, mode, DEREFERENCE_LEVEL_MAX);
+        let mut faulty: HashSet<&PolicyId> = HashSet::new();
+        let mut found = Vec::new();
+        for error in result.validation_errors() {
+            faulty.insert(error.policy_id());
+            found.push(self.invalid(error));
+        }
+        // That a rule never applies is news only if nothing else is wrong with it.
+        for warning in result.validation_warnings() {
+            if !faulty.contains(warning.policy_id())
+                && let Some(fault) = self.useless(warning)
+            {
+                faulty.insert(warning.policy_id());
+                found.push(fault);
+            }
+        }
+        once_for_each_place(found)
     }
 
     fn invalid(&self, error: &ValidationError) -> LoadError {
@@ -264,24 +309,22 @@ impl<'a> Reader<'a> {
 
     /// A rule that can never apply is not harmless: it may be the forbid that somebody relies on.
     fn useless(&self, warning: &ValidationWarning) -> Option<LoadError> {
-        let (policy, help) = match warning {
-            ValidationWarning::ImpossiblePolicy(warning) => {
-                (warning.policy_id(), "an action, a resource or a condition here excludes another one")
+        let never = || "this rule can never apply".to_owned();
+        let (message, help) = match warning {
+            ValidationWarning::ImpossiblePolicy(_) => (
+                never(),
+                "an action, a resource or a condition here excludes another one",
+            ),
+            ValidationWarning::InvalidActionApplication(_) => (
+                never(),
+                "groups such as `read` are meant by `action in`; the schema says what an action applies to",
+            ),
+            ValidationWarning::BidiCharsInString(_) | ValidationWarning::BidiCharsInIdentifier(_) => {
+                (without_policy(&warning.to_string()), "remove the direction marks")
             }
-            ValidationWarning::InvalidActionApplication(warning) => {
-                (warning.policy_id(), "groups such as `read` are meant by `action in`; see the schema for what an action applies to")
-            }
-            ValidationWarning::BidiCharsInString(warning) => (warning.policy_id(), "remove the direction marks"),
-            ValidationWarning::BidiCharsInIdentifier(warning) => (warning.policy_id(), "remove the direction marks"),
             _ => return None,
         };
-        let message = match warning {
-            ValidationWarning::ImpossiblePolicy(_) | ValidationWarning::InvalidActionApplication(_) => {
-                "this rule can never apply".to_owned()
-            }
-            _ => without_policy(&warning.to_string()),
-        };
-        let mut fault = self.place(policy).diagnosed(warning, message);
+        let mut fault = self.place(warning.policy_id()).diagnosed(warning, message);
         fault.help = Some(help.to_owned());
         Some(fault)
     }
@@ -289,107 +332,51 @@ impl<'a> Reader<'a> {
     fn place(&self, policy: &PolicyId) -> Place<'a> {
         let number: Option<usize> = AsRef::<str>::as_ref(policy).parse().ok();
         let place = number.and_then(|number| self.places.get(number)).copied();
-        place.unwrap_or(Place { file: "library", text: "", line: 0, start: 0, end: 0 })
+        place.unwrap_or(Place {
+            file: "library",
+            text: "",
+            line: 0,
+            start: 0,
+            end: 0,
+        })
     }
 }
 
-impl<'a> Place<'a> {
-    fn rule(&self) -> &'a str {
-        self.text.get(self.start..self.end).unwrap_or_default()
-    }
-
-    fn diagnosed(&self, diagnostic: &dyn Diagnostic, message: String) -> LoadError {
-        let label = diagnostic.labels().and_then(|mut labels| labels.next());
-        let at = label.map(|label| (label.offset(), label.len()));
-        self.error(message, diagnostic.help().map(|help| help.to_string()), at)
-    }
-
-    /// `at` is an offset into the rule and a length, both in bytes.
-    fn error(&self, message: String, help: Option<String>, at: Option<(usize, usize)>) -> LoadError {
-        let (offset, length) = at.unwrap_or((0, 0));
-        let offset = (self.start + offset).min(self.end);
-        let (line, column) = line_and_column(self.text, offset);
-        let snippet = snippet(self.text, line, column, length);
-        LoadError { file: self.file.to_owned(), line, column, message, help, snippet }
-    }
-}
-
-fn unplaced(file: &str, message: String, help: Option<String>) -> LoadError {
-    LoadError { file: file.to_owned(), line: 0, column: 0, message, help, snippet: String::new() }
-}
-
-fn line_and_column(text: &str, offset: usize) -> (u32, u32) {
-    let before = text.get(..offset).unwrap_or(text);
-    let line = before.matches('\n').count() + 1;
-    let start = before.rfind('\n').map_or(0, |newline| newline + 1);
-    let column = before.get(start..).map_or(0, |line| line.chars().count()) + 1;
-    (u32::try_from(line).unwrap_or(u32::MAX), u32::try_from(column).unwrap_or(u32::MAX))
-}
-
-/// The line and a caret under it. Tabs count as one blank, so that the caret stands right.
-fn snippet(text: &str, line: u32, column: u32, length: usize) -> String {
-    let index = usize::try_from(line).unwrap_or(usize::MAX).saturating_sub(1);
-    let Some(shown) = text.lines().nth(index) else {
-        return String::new();
+/// All that the validity of a rule without conditions hangs on: its actions, and the kinds of what it names.
+/// The ids themselves are checked for each rule.
+fn shape(policy: &Policy) -> String {
+    let principal = match policy.principal_constraint() {
+        PrincipalConstraint::Any => "any".to_owned(),
+        PrincipalConstraint::Is(kind) => format!("is {kind}"),
+        PrincipalConstraint::In(uid) => format!("in {}", uid.type_name()),
+        PrincipalConstraint::Eq(uid) => format!("== {}", uid.type_name()),
+        PrincipalConstraint::IsIn(kind, uid) => format!("is {kind} in {}", uid.type_name()),
     };
-    let column = usize::try_from(column).unwrap_or(usize::MAX);
-    let room = (shown.chars().count() + 1).saturating_sub(column).max(1);
-    let number = line.to_string();
-    let margin = " ".repeat(number.len());
-    let mut drawn = String::new();
-    let shown: String = shown.chars().map(|character| if character.is_control() { ' ' } else { character }).collect();
-    // Writing to a string cannot fail.
-    let _ = write!(drawn, " {number} | {shown}\n {margin} | ");
-    drawn.extend(std::iter::repeat_n(' ', column.saturating_sub(1)));
-    drawn.extend(std::iter::repeat_n('^', length.clamp(1, room)));
-    drawn
-}
-
-/// Where each rule of a text begins and ends: a rule ends at a `;` outside strings and comments.
-/// Wrongly cut pieces would not parse, so a doubt here refuses the file.
-pub(crate) fn split(text: &str) -> Vec<(usize, usize)> {
-    let mut pieces = Vec::new();
-    let mut start = None;
-    let mut bytes = text.bytes().enumerate().peekable();
-    while let Some((at, byte)) = bytes.next() {
-        match byte {
-            b'/' if bytes.peek().is_some_and(|(_, next)| *next == b'/') => {
-                // A comment ends with its line.
-                while bytes.next_if(|(_, next)| *next != b'\n' && *next != b'\r').is_some() {}
-                continue;
-            }
-            b'"' => {
-                start.get_or_insert(at);
-                while let Some((_, inside)) = bytes.next() {
-                    match inside {
-                        b'\\' => drop(bytes.next()),
-                        b'"' => break,
-                        _ => {}
-                    }
-                }
-            }
-            b';' => {
-                pieces.push((start.take().unwrap_or(at), at + 1));
-            }
-            _ if byte.is_ascii_whitespace() => {}
-            _ => drop(start.get_or_insert(at)),
-        }
-    }
-    if let Some(start) = start {
-        pieces.push((start, text.len()));
-    }
-    pieces
+    let resource = match policy.resource_constraint() {
+        ResourceConstraint::Any => "any".to_owned(),
+        ResourceConstraint::Is(kind) => format!("is {kind}"),
+        ResourceConstraint::In(uid) => format!("in {}", uid.type_name()),
+        ResourceConstraint::Eq(uid) => format!("== {}", uid.type_name()),
+        ResourceConstraint::IsIn(kind, uid) => format!("is {kind} in {}", uid.type_name()),
+    };
+    format!("{principal}, {:?}, {resource}", policy.action_constraint())
 }
 
 fn without_policy(message: &str) -> String {
-    match message.strip_prefix("for policy `").and_then(|rest| rest.split_once("`, ")) {
+    match message
+        .strip_prefix("for policy `")
+        .and_then(|rest| rest.split_once("`, "))
+    {
         Some((_, rest)) => rest.to_owned(),
         None => message.to_owned(),
     }
 }
 
 fn between<'t>(text: &'t str, before: &str, after: &str) -> Option<&'t str> {
-    text.split_once(before)?.1.split_once(after).map(|(found, _)| found)
+    text.split_once(before)?
+        .1
+        .split_once(after)
+        .map(|(found, _)| found)
 }
 
 fn action_help(wrong: &str) -> String {
@@ -402,7 +389,8 @@ fn action_help(wrong: &str) -> String {
 
 fn kind_help(wrong: &str) -> Option<String> {
     let short = wrong.rsplit("::").next().unwrap_or(wrong);
-    nearest(short, Kind::ALL.into_iter().map(Kind::name)).map(|name| format!("did you mean `Postern::{name}`?"))
+    nearest(short, Kind::ALL.into_iter().map(Kind::name))
+        .map(|name| format!("did you mean `Postern::{name}`?"))
 }
 
 impl Grantee {

@@ -19,14 +19,43 @@ pub struct Question<'a> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Resource<'a> {
     Target(&'a str),
-    Database { target: &'a str, database: &'a str },
-    Schema { target: &'a str, database: &'a str, schema: &'a str },
-    Table { target: &'a str, database: &'a str, schema: &'a str, name: &'a str },
-    Routine { target: &'a str, database: &'a str, schema: &'a str, name: &'a str },
-    Role { target: &'a str, role: &'a str },
-    Operation { target: &'a str, name: &'a str },
-    Path { target: &'a str, name: &'a str },
-    Tool { target: &'a str, name: &'a str },
+    Database {
+        target: &'a str,
+        database: &'a str,
+    },
+    Schema {
+        target: &'a str,
+        database: &'a str,
+        schema: &'a str,
+    },
+    Table {
+        target: &'a str,
+        database: &'a str,
+        schema: &'a str,
+        name: &'a str,
+    },
+    Routine {
+        target: &'a str,
+        database: &'a str,
+        schema: &'a str,
+        name: &'a str,
+    },
+    Role {
+        target: &'a str,
+        role: &'a str,
+    },
+    Operation {
+        target: &'a str,
+        name: &'a str,
+    },
+    Path {
+        target: &'a str,
+        name: &'a str,
+    },
+    Tool {
+        target: &'a str,
+        name: &'a str,
+    },
 }
 
 /// What is known of the call. An attribute that its action does not have is ignored.
@@ -108,7 +137,9 @@ impl Run {
             ("attempt", &self.attempt),
             ("job", &self.job),
         ];
-        let known = optional.into_iter().filter_map(|(name, value)| Some((name, value.as_deref()?)));
+        let known = optional
+            .into_iter()
+            .filter_map(|(name, value)| Some((name, value.as_deref()?)));
         std::iter::once(("provider", self.provider.as_str())).chain(known)
     }
 }
@@ -133,15 +164,33 @@ impl<'a> Resource<'a> {
         let (count, parts) = match *self {
             Resource::Target(target) => (1, [target, "", "", ""]),
             Resource::Database { target, database } => (2, [target, database, "", ""]),
-            Resource::Schema { target, database, schema } => (3, [target, database, schema, ""]),
-            Resource::Table { target, database, schema, name }
-            | Resource::Routine { target, database, schema, name } => (4, [target, database, schema, name]),
+            Resource::Schema {
+                target,
+                database,
+                schema,
+            } => (3, [target, database, schema, ""]),
+            Resource::Table {
+                target,
+                database,
+                schema,
+                name,
+            }
+            | Resource::Routine {
+                target,
+                database,
+                schema,
+                name,
+            } => (4, [target, database, schema, name]),
             Resource::Role { target, role: name }
             | Resource::Operation { target, name }
             | Resource::Path { target, name }
             | Resource::Tool { target, name } => (2, [target, name, "", ""]),
         };
-        Parts { names: self.kind().parts(), count, parts }
+        Parts {
+            names: self.kind().parts(),
+            count,
+            parts,
+        }
     }
 
     /// What policies call it: `Postern::Table::"<this>"`.
@@ -163,7 +212,10 @@ pub(crate) struct Parts<'a> {
 
 impl<'a> Parts<'a> {
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&'static str, &'a str)> {
-        self.names.iter().copied().zip(self.parts.iter().copied().take(self.count))
+        self.names
+            .iter()
+            .copied()
+            .zip(self.parts.iter().copied().take(self.count))
     }
 }
 
@@ -194,12 +246,19 @@ impl Path {
                 *slot = (ancestor, text.len());
             }
         }
-        Path { text, kinds, count: parts.count }
+        Path {
+            text,
+            kinds,
+            count: parts.count,
+        }
     }
 
     /// Kinds and ids, outermost first; the last one is the resource itself.
     pub(crate) fn steps(&self) -> impl DoubleEndedIterator<Item = (Kind, &str)> {
-        self.kinds.iter().take(self.count).map(|(kind, end)| (*kind, self.text.get(..*end).unwrap_or_default()))
+        self.kinds
+            .iter()
+            .take(self.count)
+            .map(|(kind, end)| (*kind, self.text.get(..*end).unwrap_or_default()))
     }
 
     pub(crate) fn id(&self) -> &str {

@@ -34,7 +34,9 @@ impl ReadSet {
     }
 
     pub fn iter(self) -> impl Iterator<Item = Attribute> {
-        Attribute::ALL.into_iter().filter(move |attribute| self.contains(*attribute))
+        Attribute::ALL
+            .into_iter()
+            .filter(move |attribute| self.contains(*attribute))
     }
 }
 
@@ -53,10 +55,16 @@ pub(crate) struct Reads {
 }
 
 impl Reads {
-    pub(crate) const NOTHING: Reads =
-        Reads { context: ReadSet::NOTHING, resource_attributes: false, hierarchy: false };
-    pub(crate) const EVERYTHING: Reads =
-        Reads { context: ReadSet::EVERYTHING, resource_attributes: true, hierarchy: true };
+    pub(crate) const NOTHING: Reads = Reads {
+        context: ReadSet::NOTHING,
+        resource_attributes: false,
+        hierarchy: false,
+    };
+    pub(crate) const EVERYTHING: Reads = Reads {
+        context: ReadSet::EVERYTHING,
+        resource_attributes: true,
+        hierarchy: true,
+    };
 
     #[must_use]
     pub(crate) fn union(self, other: Reads) -> Reads {
@@ -101,9 +109,15 @@ fn accessed(access: &Value) -> Option<Reads> {
     match left.get("Var")?.as_str()? {
         "context" => {
             let context = ReadSet::NOTHING.with(Attribute::named(attribute)?);
-            Some(Reads { context, ..Reads::NOTHING })
+            Some(Reads {
+                context,
+                ..Reads::NOTHING
+            })
         }
-        "resource" => Some(Reads { resource_attributes: true, ..Reads::NOTHING }),
+        "resource" => Some(Reads {
+            resource_attributes: true,
+            ..Reads::NOTHING
+        }),
         _ => None,
     }
 }
@@ -111,7 +125,10 @@ fn accessed(access: &Value) -> Option<Reads> {
 /// What a variable that stands alone reads.
 fn variable(name: &Value) -> Reads {
     match name.as_str() {
-        Some("principal" | "action" | "resource") => Reads { hierarchy: true, ..Reads::NOTHING },
+        Some("principal" | "action" | "resource") => Reads {
+            hierarchy: true,
+            ..Reads::NOTHING
+        },
         _ => Reads::EVERYTHING,
     }
 }
@@ -137,7 +154,10 @@ mod tests {
         check("context has run && context.run has repository", &[Attribute::Run]);
         check("context has run.repository", &[Attribute::Run]);
         check("context[\"now\"] < datetime(\"2026-01-01\")", &[Attribute::Now]);
-        check("if context.filtered then true else context.source.isLoopback()", &[Attribute::Source, Attribute::Filtered]);
+        check(
+            "if context.filtered then true else context.source.isLoopback()",
+            &[Attribute::Source, Attribute::Filtered],
+        );
         check("[\"a\"].containsAll(context.columns)", &[Attribute::Columns]);
         check("resource.name == \"context\"", &[]);
     }
@@ -145,7 +165,10 @@ mod tests {
     #[test]
     fn anything_else_reads_everything() {
         check("context == {role: \"a\"}", &Attribute::ALL);
-        check("(if true then context else context).role == \"a\"", &Attribute::ALL);
+        check(
+            "(if true then context else context).role == \"a\"",
+            &Attribute::ALL,
+        );
         check("{a: context}.a.role == \"a\"", &Attribute::ALL);
         check("[context].contains(context)", &Attribute::ALL);
         check("context has unheard_of", &Attribute::ALL);
@@ -164,7 +187,11 @@ mod tests {
     fn entities_are_asked_for_only_where_a_condition_looks_at_them() {
         let check = |condition: &str, attributes, hierarchy| {
             let reads = reads(&format!("when {{ {condition} }}"));
-            assert_eq!((reads.resource_attributes, reads.hierarchy), (attributes, hierarchy), "{condition}");
+            assert_eq!(
+                (reads.resource_attributes, reads.hierarchy),
+                (attributes, hierarchy),
+                "{condition}"
+            );
         };
         check("context.filtered", false, false);
         check("resource has name && resource.name == \"a\"", true, false);

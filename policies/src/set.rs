@@ -1,11 +1,12 @@
 //! A loaded policy set, indexed by whom its rules can concern.
 
 use crate::answer::RuleId;
+use crate::fault::LoadError;
 use crate::identifier::entity_id;
 use crate::library::Link;
-use crate::load::{self, LoadError, Source};
+use crate::load::{self, Source};
 use crate::reads::{ReadSet, Reads};
-use crate::rule::{Condition, Rule};
+use crate::rule::{Clauses, Condition, Rule};
 use crate::slice::{ActionSlice, Bucket, Reach, Slice};
 use crate::vocabulary::{ACTIONS, ActionWord, Kind, action_uid};
 use cedar_policy::{
@@ -43,7 +44,13 @@ impl PolicySet {
             }
         }
         let ids = rules.iter().map(|rule| rule.id.clone()).collect();
-        Ok(PolicySet { epoch, ids, rules, named, everyone })
+        Ok(PolicySet {
+            epoch,
+            ids,
+            rules,
+            named,
+            everyone,
+        })
     }
 
     pub fn epoch(&self) -> u64 {
@@ -59,8 +66,10 @@ impl PolicySet {
     pub fn slice(&self, workload: &str, segments: &[String]) -> Arc<Slice> {
         let workload_id = entity_id(&[workload]);
         let principal = Kind::Workload.uid(&workload_id);
-        let groups: HashSet<EntityUid> =
-            segments.iter().map(|segment| Kind::Segment.uid(&entity_id(&[segment]))).collect();
+        let groups: HashSet<EntityUid> = segments
+            .iter()
+            .map(|segment| Kind::Segment.uid(&entity_id(&[segment])))
+            .collect();
         let mut numbers = self.everyone.clone();
         for uid in groups.iter().chain([&principal]) {
             numbers.extend(self.named.get(uid).into_iter().flatten());
@@ -68,9 +77,21 @@ impl PolicySet {
         numbers.sort_unstable();
 
         let chosen: Vec<Chosen<'_>> = numbers.iter().filter_map(|number| self.choose(*number)).collect();
-        let cut = |word| cut(word, &chosen, &Entity::new_no_attrs(principal.clone(), groups.clone()));
+        let cut = |word| {
+            cut(
+                word,
+                &chosen,
+                &Entity::new_no_attrs(principal.clone(), groups.clone()),
+            )
+        };
         let by_action = ACTIONS.iter().map(cut).collect();
-        Arc::new(Slice { epoch: self.epoch, workload_id, principal, rules: Arc::clone(&self.ids), by_action })
+        Arc::new(Slice {
+            epoch: self.epoch,
+            workload_id,
+            principal,
+            rules: Arc::clone(&self.ids),
+            by_action,
+        })
     }
 
     fn choose(&self, number: usize) -> Option<Chosen<'_>> {
@@ -86,8 +107,19 @@ impl PolicySet {
         let condition = rule.condition();
         // Validation leaves no kind unknown; if one were, the rule must not be taken for one that names none.
         let usable = kind != Some(None) && !matches!(condition, Condition::Unreadable);
-        let reach = Reach { exactly, kind: kind.flatten() };
-        Some(Chosen { number, rule, action: rule.policy.action_constraint(), resource, reach, condition, usable })
+        let reach = Reach {
+            exactly,
+            kind: kind.flatten(),
+        };
+        Some(Chosen {
+            number,
+            rule,
+            action: rule.policy.action_constraint(),
+            resource,
+            reach,
+            condition,
+            usable,
+        })
     }
 }
 
@@ -118,10 +150,10 @@ fn cut(word: &ActionWord, chosen: &[Chosen<'_>], principal: &Entity) -> Option<A
     }
 
     let action_entity = Entity::new_no_attrs(action.clone(), group.iter().cloned().collect());
-    let entities = Entities::from_entities([principal.clone(), action_entity], None);
+    let caller = Entities::from_entities([principal.clone(), action_entity], None);
+    let caller = caller.unwrap_or_else(|_| Entities::empty());
     let mut slice = ActionSlice {
         action,
-        entities: entities.unwrap_or_else(|_| Entities::empty()),
         anywhere: Vec::new(),
         by_resource: HashMap::default(),
         reads: ReadSet::NOTHING,
@@ -132,7 +164,7 @@ fn cut(word: &ActionWord, chosen: &[Chosen<'_>], principal: &Entity) -> Option<A
         if chosen.rule.policy.effect() == Effect::Forbid {
             slice.forbids.push(chosen.rule.id.clone());
         }
-        chosen.put_into(slice.bucket_mut(chosen.resource.as_ref(), chosen.reach));
+        chosen.put_into(slice.bucket_mut(chosen.resource.as_ref(), chosen.reach), &caller);
     }
     Some(slice)
 }
@@ -143,15 +175,24 @@ impl ActionSlice {
         let buckets = match named {
             Some((kind, id)) => {
                 let id: &str = id.as_ref();
-                self.by_resource.entry(kind).or_default().entry(Box::from(id)).or_default()
+                self.by_resource
+                    .entry(kind)
+                    .or_default()
+                    .entry(Box::from(id))
+                    .or_default()
             }
             None => &mut self.anywhere,
         };
-        let place = buckets.iter().position(|bucket| bucket.reach == reach).unwrap_or(buckets.len());
+        let place = buckets
+            .iter()
+            .position(|bucket| bucket.reach == reach)
+            .unwrap_or(buckets.len());
         if place == buckets.len() {
             buckets.push(Bucket::new(reach));
         }
-        buckets.get_mut(place).expect("the place was found or made one line above")
+        buckets
+            .get_mut(place)
+            .expect("the place was found or made one line above")
     }
 }
 
@@ -159,27 +200,37 @@ impl Chosen<'_> {
     fn reads(&self) -> Reads {
         match self.condition {
             Condition::None => Reads::NOTHING,
-            Condition::Some { reads, .. } => *reads,
+            Condition::Some(clauses) => clauses.reads,
             Condition::Unreadable => Reads::EVERYTHING,
         }
     }
 
     /// A rule that cannot be put where it belongs must not be forgotten: it may be a forbid.
-    fn put_into(&self, bucket: &mut Bucket) {
+    fn put_into(&self, bucket: &mut Bucket, caller: &Entities) {
         match self.condition {
-            _ if !self.usable => bucket.unusable.push(self.number),
-            Condition::None => match self.rule.policy.effect() {
+            Condition::Some(clauses) if self.usable => {
+                if bucket.take(clauses, self.number, caller).is_none() {
+                    bucket.unusable.push(self.number);
+                }
+            }
+            Condition::None if self.usable => match self.rule.policy.effect() {
                 Effect::Permit => bucket.permits.push(self.number),
                 Effect::Forbid => bucket.forbids.push(self.number),
             },
-            Condition::Some { policy, reads } => {
-                let policy = policy.new_id(PolicyId::new(self.number.to_string()));
-                match bucket.conditions.add(policy) {
-                    Ok(()) => bucket.reads = bucket.reads.union(*reads),
-                    Err(_) => bucket.unusable.push(self.number),
-                }
-            }
-            Condition::Unreadable => bucket.unusable.push(self.number),
+            Condition::Some(_) | Condition::None | Condition::Unreadable => bucket.unusable.push(self.number),
         }
+    }
+}
+
+impl Bucket {
+    fn take(&mut self, clauses: &Clauses, number: usize, caller: &Entities) -> Option<()> {
+        let caller = caller.iter().filter(|_| clauses.reads.hierarchy);
+        let needed: Vec<Entity> = caller.chain(&clauses.constants).cloned().collect();
+        self.entities = self.entities.clone().add_entities(needed, None).ok()?;
+        self.conditions
+            .add(clauses.policy.new_id(PolicyId::new(number.to_string())))
+            .ok()?;
+        self.reads = self.reads.union(clauses.reads);
+        Some(())
     }
 }

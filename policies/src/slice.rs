@@ -29,8 +29,6 @@ pub struct Slice {
 #[derive(Debug)]
 pub(crate) struct ActionSlice {
     pub(crate) action: EntityUid,
-    /// The principal with its segments and the action with its group.
-    pub(crate) entities: Entities,
     /// Rules that name no resource.
     pub(crate) anywhere: Vec<Bucket>,
     /// Rules that name one, by its kind and id.
@@ -58,6 +56,8 @@ pub(crate) struct Bucket {
     /// The conditions of the others, with a scope that matches everything.
     pub(crate) conditions: cedar_policy::PolicySet,
     pub(crate) reads: Reads,
+    /// The constants of the conditions; the principal with its segments and the action with its group.
+    pub(crate) entities: Entities,
     /// Rules that belong here and could not be put here: while there are any, this bucket errs.
     pub(crate) unusable: Vec<usize>,
 }
@@ -120,7 +120,14 @@ impl Slice {
         }
         let found = self.evaluate(slice, question, path, &conditional);
         // What cannot even be asked is an error of every rule that would have been asked.
-        let everyone = || Verdict::Error(conditional.iter().flat_map(|bucket| bucket.conditional()).collect());
+        let everyone = || {
+            Verdict::Error(
+                conditional
+                    .iter()
+                    .flat_map(|bucket| bucket.conditional())
+                    .collect(),
+            )
+        };
         verdict.with(found.unwrap_or_else(everyone))
     }
 
@@ -131,16 +138,18 @@ impl Slice {
         path: &Path,
         buckets: &[&Bucket],
     ) -> Option<Verdict> {
-        let reads = buckets.iter().fold(Reads::NOTHING, |reads, bucket| reads.union(bucket.reads));
+        let reads = buckets.iter().fold(ReadSet::NOTHING, |reads, bucket| {
+            reads.union(bucket.reads.context)
+        });
         let resource = question.resource.kind().uid(path.id());
-        let entities = facts::entities(slice, question, path, reads)?;
-        let context = facts::context(question, reads.context)?;
+        let context = facts::context(question, reads)?;
         let (principal, action) = (self.principal.clone(), slice.action.clone());
         let request = Request::new(principal, action, resource, context, None).ok()?;
 
         let authorizer = Authorizer::new();
         let mut verdict = Verdict::NoRule;
         for bucket in buckets {
+            let entities = facts::entities(bucket, question, path)?;
             let response = authorizer.is_authorized(&request, &bucket.conditions, &entities);
             let diagnostics = response.diagnostics();
             let errors: Vec<usize> = diagnostics.errors().map(number_of_error).collect();
@@ -158,12 +167,18 @@ impl Slice {
 
     fn no_rule(&self, question: &Question<'_>) -> Answer {
         let mendable = applies(question);
-        Answer::refused(Reason::NoRule, mendable.then(|| hint(&self.workload_id, question)))
+        Answer::refused(
+            Reason::NoRule,
+            mendable.then(|| hint(&self.workload_id, question)),
+        )
     }
 
     fn named(&self, mut numbers: Vec<usize>) -> Vec<RuleId> {
         numbers.sort_unstable();
-        numbers.iter().filter_map(|number| self.rules.get(*number).cloned()).collect()
+        numbers
+            .iter()
+            .filter_map(|number| self.rules.get(*number).cloned())
+            .collect()
     }
 }
 
@@ -174,7 +189,10 @@ impl ActionSlice {
         let named = path.steps().flat_map(move |step| {
             let filed = self.by_resource.get(&step.0).and_then(|by_id| by_id.get(step.1));
             let itself = own == Some(step);
-            filed.into_iter().flatten().filter(move |bucket| itself || !bucket.reach.exactly)
+            filed
+                .into_iter()
+                .flatten()
+                .filter(move |bucket| itself || !bucket.reach.exactly)
         });
         let kind = own.map(|(kind, _)| kind);
         let buckets = self.anywhere.iter().chain(named);
@@ -190,6 +208,7 @@ impl Bucket {
             forbids: Vec::new(),
             conditions: cedar_policy::PolicySet::new(),
             reads: Reads::NOTHING,
+            entities: Entities::empty(),
             unusable: Vec::new(),
         }
     }

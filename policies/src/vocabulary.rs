@@ -75,7 +75,9 @@ impl Kind {
 
     pub(crate) fn uid(self, id: &str) -> EntityUid {
         let names = &words().names;
-        let name = names.get(self as usize).expect("the table of names is made from all kinds, in order");
+        let name = names
+            .get(self as usize)
+            .expect("the table of names is made from all kinds, in order");
         EntityUid::from_type_name_and_id(name.clone(), EntityId::new(id))
     }
 }
@@ -142,7 +144,9 @@ impl Attribute {
     }
 
     pub(crate) fn named(name: &str) -> Option<Attribute> {
-        Attribute::ALL.into_iter().find(|attribute| attribute.name() == name)
+        Attribute::ALL
+            .into_iter()
+            .find(|attribute| attribute.name() == name)
     }
 }
 
@@ -157,8 +161,13 @@ pub(crate) struct ActionWord {
 }
 
 /// What every action's context has.
-pub(crate) const COMMON: [Attribute; 5] =
-    [Attribute::Role, Attribute::Source, Attribute::Now, Attribute::Run, Attribute::Evidence];
+pub(crate) const COMMON: [Attribute; 5] = [
+    Attribute::Role,
+    Attribute::Source,
+    Attribute::Now,
+    Attribute::Run,
+    Attribute::Evidence,
+];
 
 /// Action groups that are only groups: nothing is ever asked of them.
 pub(crate) const GROUPS: [&str; 4] = ["define", "read", "session", "write"];
@@ -166,7 +175,13 @@ pub(crate) const GROUPS: [&str; 4] = ["define", "read", "session", "write"];
 const TABLE: &[Kind] = &[Kind::Table];
 const ROUTINE: &[Kind] = &[Kind::Routine];
 const DATABASE: &[Kind] = &[Kind::Database];
-const DEFINABLE: &[Kind] = &[Kind::Table, Kind::Routine, Kind::Schema, Kind::Database, Kind::Role];
+const DEFINABLE: &[Kind] = &[
+    Kind::Table,
+    Kind::Routine,
+    Kind::Schema,
+    Kind::Database,
+    Kind::Role,
+];
 const TOUCHED: &[Attribute] = &[Attribute::Columns, Attribute::RowsOnly];
 
 const fn word(
@@ -175,7 +190,12 @@ const fn word(
     kinds: &'static [Kind],
     extra: &'static [Attribute],
 ) -> ActionWord {
-    ActionWord { name, group, kinds, extra }
+    ActionWord {
+        name,
+        group,
+        kinds,
+        extra,
+    }
 }
 
 const fn definition(name: &'static str) -> ActionWord {
@@ -225,8 +245,18 @@ pub(crate) const ACTIONS: [ActionWord; 40] = [
     session("snapshot", &[]),
     session("transaction", &[]),
     word("truncate", Some("write"), TABLE, &[]),
-    word("update", Some("write"), TABLE, &[Attribute::Columns, Attribute::RowsOnly, Attribute::Filtered]),
-    word("use", None, &[Kind::Database, Kind::Operation, Kind::Path, Kind::Tool], &[]),
+    word(
+        "update",
+        Some("write"),
+        TABLE,
+        &[Attribute::Columns, Attribute::RowsOnly, Attribute::Filtered],
+    ),
+    word(
+        "use",
+        None,
+        &[Kind::Database, Kind::Operation, Kind::Path, Kind::Tool],
+        &[],
+    ),
     definition("vacuum"),
 ];
 
@@ -245,7 +275,8 @@ pub(crate) struct Words {
 
 pub(crate) fn words() -> &'static Words {
     static WORDS: LazyLock<Words> = LazyLock::new(|| {
-        let schema = Schema::from_str(SCHEMA).expect("the schema is part of this program and a test reads it");
+        let schema =
+            Schema::from_str(SCHEMA).expect("the schema is part of this program and a test reads it");
         let name = |name: &str| {
             let full = format!("Postern::{name}");
             EntityTypeName::from_str(&full).expect("kinds are named by identifiers")
@@ -253,7 +284,10 @@ pub(crate) fn words() -> &'static Words {
         Words {
             validator: Validator::new(schema),
             action_type: name("Action"),
-            kinds: Kind::ALL.into_iter().map(|kind| (name(kind.name()), kind)).collect(),
+            kinds: Kind::ALL
+                .into_iter()
+                .map(|kind| (name(kind.name()), kind))
+                .collect(),
             names: Kind::ALL.into_iter().map(|kind| name(kind.name())).collect(),
         }
     });
@@ -270,8 +304,128 @@ pub(crate) fn nearest<'a>(wrong: &str, names: impl IntoIterator<Item = &'a str>)
     let wrong = wrong.to_lowercase();
     names
         .into_iter()
-        .map(|name| (strsim::normalized_damerau_levenshtein(&wrong, &name.to_lowercase()), name))
+        .map(|name| {
+            (
+                strsim::normalized_damerau_levenshtein(&wrong, &name.to_lowercase()),
+                name,
+            )
+        })
         .filter(|(likeness, _)| *likeness >= LIKENESS_MIN)
         .max_by(|left, right| left.0.total_cmp(&right.0))
         .map(|(_, name)| name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use cedar_policy::SchemaFragment;
+    use std::collections::BTreeSet;
+
+    fn names(value: &serde_json::Value) -> BTreeSet<&str> {
+        value
+            .as_object()
+            .map(|fields| fields.keys().map(String::as_str).collect())
+            .unwrap_or_default()
+    }
+
+    fn schema() -> serde_json::Value {
+        let (schema, warnings) = SchemaFragment::from_cedarschema_str(SCHEMA).unwrap();
+        assert_eq!(warnings.count(), 0);
+        schema.to_json_value().unwrap()["Postern"].clone()
+    }
+
+    #[test]
+    fn actions_and_contexts_are_those_of_the_schema() {
+        let schema = schema();
+        let ours: BTreeSet<&str> = ACTIONS.iter().map(|word| word.name).chain(GROUPS).collect();
+        assert_eq!(names(&schema["actions"]), ours);
+        for word in ACTIONS {
+            let action = &schema["actions"][word.name];
+            let group = action["memberOf"]
+                .as_array()
+                .and_then(|groups| groups.first())
+                .and_then(|group| group["id"].as_str());
+            assert_eq!(group, word.group, "{}", word.name);
+            let kinds = action["appliesTo"]["resourceTypes"].as_array().unwrap();
+            let kinds: BTreeSet<&str> = kinds.iter().map(|kind| kind.as_str().unwrap()).collect();
+            assert_eq!(
+                kinds,
+                word.kinds.iter().map(|kind| kind.name()).collect(),
+                "{}",
+                word.name
+            );
+            let attributes = names(&action["appliesTo"]["context"]["attributes"]);
+            let ours = COMMON
+                .iter()
+                .chain(word.extra)
+                .map(|attribute| attribute.name())
+                .collect();
+            assert_eq!(attributes, ours, "{}", word.name);
+        }
+    }
+
+    #[test]
+    fn kinds_and_their_parts_are_those_of_the_schema() {
+        let schema = schema();
+        assert_eq!(
+            names(&schema["entityTypes"]),
+            Kind::ALL.into_iter().map(Kind::name).collect()
+        );
+        for kind in Kind::ALL
+            .into_iter()
+            .filter(|kind| !matches!(kind, Kind::Workload | Kind::Segment))
+        {
+            let attributes = names(&schema["entityTypes"][kind.name()]["shape"]["attributes"]);
+            assert_eq!(
+                attributes,
+                kind.parts().iter().copied().collect(),
+                "{}",
+                kind.name()
+            );
+        }
+        for kind in Kind::ALL {
+            assert_eq!(
+                kind.uid("a").to_string(),
+                format!("Postern::{}::\"a\"", kind.name())
+            );
+        }
+    }
+
+    #[test]
+    fn the_facts_of_a_run_are_those_of_the_schema() {
+        let schema = schema();
+        let some = || Some(String::new());
+        let run = crate::question::Run {
+            provider: String::new(),
+            repository: some(),
+            repository_id: some(),
+            r#ref: some(),
+            sha: some(),
+            workflow: some(),
+            environment: some(),
+            event: some(),
+            actor: some(),
+            run_id: some(),
+            attempt: some(),
+            job: some(),
+        };
+        let ours: BTreeSet<&str> = run.facts().map(|(name, _)| name).collect();
+        assert_eq!(names(&schema["commonTypes"]["Run"]["attributes"]), ours);
+    }
+
+    #[test]
+    fn actions_are_found_by_halving() {
+        assert!(ACTIONS.is_sorted_by(|left, right| left.name < right.name));
+        for (index, word) in ACTIONS.iter().enumerate() {
+            assert_eq!(action_index(word.name), Some(index));
+        }
+        assert_eq!(action_index("fly"), None);
+    }
+
+    #[test]
+    fn the_nearest_name_is_offered_only_if_it_is_near() {
+        assert_eq!(nearest("slect", ["select", "delete"]), Some("select"));
+        assert_eq!(nearest("INSERT", ["select", "insert"]), Some("insert"));
+        assert_eq!(nearest("xyzzy", ["select", "insert"]), None);
+    }
 }

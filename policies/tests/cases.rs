@@ -13,7 +13,10 @@ const EPOCH: u64 = 7;
 #[test]
 fn every_case_holds() {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/cases");
-    let mut names: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let mut names: Vec<_> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
     names.retain(|name| name.extension().is_some_and(|extension| extension == "txt"));
     names.sort();
     let mut failures = String::new();
@@ -49,12 +52,22 @@ struct Line {
 
 impl Case {
     fn check(&self, failures: &mut String) {
-        let source = Source { name: "rules.cedar".to_owned(), text: self.rules.clone() };
+        let source = Source {
+            name: "rules.cedar".to_owned(),
+            text: self.rules.clone(),
+        };
         let set = match PolicySet::load(EPOCH, &[source], &self.links) {
             Ok(set) => set,
             Err(errors) => {
                 let errors: Vec<String> = errors.iter().map(LoadError::to_string).collect();
-                writeln!(failures, "{} {}: does not load\n{}", self.place, self.title, errors.join("\n")).unwrap();
+                writeln!(
+                    failures,
+                    "{} {}: does not load\n{}",
+                    self.place,
+                    self.title,
+                    errors.join("\n")
+                )
+                .unwrap();
                 return;
             }
         };
@@ -83,13 +96,21 @@ impl Case {
             return;
         };
         let mended = format!("{}\n@id(\"hint\") {hint}", self.rules);
-        let source = Source { name: "rules.cedar".to_owned(), text: mended };
+        let source = Source {
+            name: "rules.cedar".to_owned(),
+            text: mended,
+        };
         let got = match PolicySet::load(EPOCH, &[source], &self.links) {
             Ok(set) => asked.answer(&set.slice(&asked.workload, &asked.segments)),
             Err(errors) => errors[0].to_string(),
         };
         if got != "permitted by hint" {
-            writeln!(failures, "{} {}: the hint does not help: {hint}\n  got: {got}", self.place, self.title).unwrap();
+            writeln!(
+                failures,
+                "{} {}: the hint does not help: {hint}\n  got: {got}",
+                self.place, self.title
+            )
+            .unwrap();
         }
     }
 }
@@ -109,7 +130,9 @@ impl Asked {
     /// `workload [segment …] action Kind target/database/… name=value …`; `\x20` style escapes are
     /// percent-encoded in values.
     fn read(text: &str) -> Asked {
-        let (who, rest) = text.split_once(": ").expect("a question begins with `workload [in segment …]: `");
+        let (who, rest) = text
+            .split_once(": ")
+            .expect("a question begins with `workload [in segment …]: `");
         let (workload, segments) = who.split_once(" in ").unwrap_or((who, ""));
         let mut words = rest.split_whitespace();
         let action = words.next().expect("an action").to_owned();
@@ -158,9 +181,23 @@ impl Asked {
         let resource = match *parts.as_slice() {
             ["Target", target] => Resource::Target(target),
             ["Database", target, database] => Resource::Database { target, database },
-            ["Schema", target, database, schema] => Resource::Schema { target, database, schema },
-            ["Table", target, database, schema, name] => Resource::Table { target, database, schema, name },
-            ["Routine", target, database, schema, name] => Resource::Routine { target, database, schema, name },
+            ["Schema", target, database, schema] => Resource::Schema {
+                target,
+                database,
+                schema,
+            },
+            ["Table", target, database, schema, name] => Resource::Table {
+                target,
+                database,
+                schema,
+                name,
+            },
+            ["Routine", target, database, schema, name] => Resource::Routine {
+                target,
+                database,
+                schema,
+                name,
+            },
             ["Role", target, role] => Resource::Role { target, role },
             ["Tool", target, name] => Resource::Tool { target, name },
             _ => panic!("{parts:?} is no resource"),
@@ -183,7 +220,12 @@ impl Asked {
             language: field("language"),
         };
         let whole = flag("whole").unwrap_or(false);
-        ask(&Question { action: &self.action, resource, context, whole })
+        ask(&Question {
+            action: &self.action,
+            resource,
+            context,
+            whole,
+        })
     }
 
     fn answer(&self, slice: &Arc<Slice>) -> String {
@@ -226,18 +268,30 @@ fn read_cases(file: &str, text: &str) -> Vec<Case> {
         let place = format!("{file}:{}", index + 1);
         let trimmed = line.trim();
         if let Some(title) = line.strip_prefix("== ") {
-            cases.push(Case { place, title: title.to_owned(), ..Case::default() });
+            cases.push(Case {
+                place,
+                title: title.to_owned(),
+                ..Case::default()
+            });
             continue;
         }
         if trimmed.is_empty() || trimmed.starts_with('#') {
             continue;
         }
-        let case = cases.last_mut().unwrap_or_else(|| panic!("{place}: a case begins with `== its title`"));
+        let case = cases
+            .last_mut()
+            .unwrap_or_else(|| panic!("{place}: a case begins with `== its title`"));
         if let Some(grant) = line.strip_prefix("grant ") {
             case.links.extend(read_grant(&place, grant));
         } else if let Some(question) = line.strip_prefix("? ") {
-            let (text, expected) = question.split_once(" -> ").unwrap_or_else(|| panic!("{place}: no ` -> `"));
-            let line = Line { place, text: text.trim().to_owned(), expected: expected.trim().to_owned() };
+            let (text, expected) = question
+                .split_once(" -> ")
+                .unwrap_or_else(|| panic!("{place}: no ` -> `"));
+            let line = Line {
+                place,
+                text: text.trim().to_owned(),
+                expected: expected.trim().to_owned(),
+            };
             case.questions.push(line);
         } else {
             case.rules.push_str(line);

@@ -9,9 +9,9 @@ use std::path::PathBuf;
 
 use ipnet::IpNet;
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
     /// This gateway's name: in its records, its decision ids and its certificate for the link.
@@ -44,7 +44,7 @@ pub struct Config {
 }
 
 /// The certificate that clients see. Both files are read again when they change.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Tls {
     pub certificate: PathBuf,
@@ -52,14 +52,14 @@ pub struct Tls {
 }
 
 /// Where snapshots come from.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum DecideBy {
     /// A control plane, reached over mTLS.
     Control(ControlLink),
 }
 
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ControlLink {
     /// `https://host:port`.
@@ -76,7 +76,7 @@ pub struct ControlLink {
 }
 
 /// A secret and the only places it may go.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Credential {
     /// `file:/path` or `env:NAME`.
@@ -98,7 +98,7 @@ pub struct Credential {
     pub ca: Option<PathBuf>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Verify {
     /// TLS, a chain to `ca`, and the host's name.
@@ -110,7 +110,7 @@ pub enum Verify {
 }
 
 /// A host that serves an issuer's keys although it is private or speaks plain HTTP.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct IssuerHost {
     /// `host` or `host:port`.
@@ -124,7 +124,7 @@ pub struct IssuerHost {
 }
 
 /// How sure a record is before the statement is sent on.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Durability {
     /// Written to the operating system: survives the process.
@@ -137,7 +137,7 @@ pub enum Durability {
 macro_rules! limits {
     ($($(#[$meta:meta])* $name:ident: $type:ty = $default:expr,)*) => {
         /// Every bound of the gateway, with its unit and default.
-        #[derive(Clone, Debug, Deserialize, JsonSchema)]
+        #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
         #[serde(deny_unknown_fields, default)]
         pub struct Limits { $($(#[$meta])* pub $name: $type,)* }
 

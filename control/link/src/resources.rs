@@ -119,8 +119,8 @@ fn check_names(snapshot: &Snapshot, errors: &mut Vec<Error>) {
             let name = grant.library.join(", ");
             errors.push(Error::Inconsistent { kind: "grant", name, message });
         };
-        if !targets.contains(grant.on.as_str()) {
-            wrong(format!("is on target `{}`, which no resource defines", grant.on));
+        if !targets.contains(grant.target.as_str()) {
+            wrong(format!("is on target `{}`, which no resource defines", grant.target));
         }
         if let Grantee::Workload(name) = &grant.to
             && !workloads.contains(name.as_str())

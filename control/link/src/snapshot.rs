@@ -200,7 +200,7 @@ pub enum Preset {
 pub struct Grant {
     pub library: Vec<String>,
     pub to: Grantee,
-    pub on: String,
+    pub target: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -17,7 +17,7 @@ pub mod tiles;
 pub mod tree;
 pub mod verify;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -73,6 +73,8 @@ pub struct Opened {
     signer: Signer,
     files: Files,
     head: watch::Sender<Arc<Head>>,
+    #[cfg(test)]
+    before_sync: Option<append::BeforeSync>,
 }
 
 /// Recovers the log in `folder`.
@@ -103,6 +105,8 @@ pub fn open(folder: &Path, signer: Signer, limits: &Limits) -> Result<Opened, re
         signer,
         files,
         head: watch::Sender::new(head),
+        #[cfg(test)]
+        before_sync: None,
     })
 }
 
@@ -154,7 +158,7 @@ impl Opened {
             spools_max: SPOOLS_MAX,
             unpublished: HashMap::new(),
             #[cfg(test)]
-            before_sync: None,
+            before_sync: self.before_sync,
         };
         (audit, move || appender.run(backlog))
     }
@@ -231,6 +235,11 @@ impl Audit {
         stored.sort_by_key(|position| std::cmp::Reverse((position.epoch, position.worker)));
         stored.truncate(positions_max);
         stored
+    }
+
+    /// The names of all gateways that have ever stored a record.
+    pub fn gateways(&self) -> BTreeSet<String> {
+        self.lock().keys().map(|spool| spool.gateway.clone()).collect()
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<Spool, u64>> {
@@ -381,3 +390,6 @@ impl Files {
         Ok(hashes)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -90,9 +90,13 @@ impl Tiles {
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
             Err(error) => return Err(error),
         };
-        widest
-            .map(|width| read(&partial_folder(&path).join(width.to_string())))
-            .transpose()
+        let Some(width) = widest else { return Ok(None) };
+        match read(&partial_folder(&path).join(width.to_string())) {
+            Ok(hashes) => Ok(Some(hashes)),
+            // The log's writer has just replaced it by a wider one.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     fn path(&self, id: TileId) -> PathBuf {

@@ -20,10 +20,18 @@ pub enum Error {
     NoName,
 }
 
+/// Whose certificate it is, and until when.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shown {
+    pub gateway: String,
+    /// Seconds since the epoch.
+    pub expires: i64,
+}
+
 /// The name in the only URI, which must be a gateway's SPIFFE ID; without any URI, the only DNS name.
 ///
 /// The path is fixed so that no workload's identity of the same trust domain is a gateway's.
-pub fn gateway_name(certificate: &CertificateDer<'_>) -> Result<String, Error> {
+pub fn shown(certificate: &CertificateDer<'_>) -> Result<Shown, Error> {
     let (_, certificate) = X509Certificate::from_der(certificate).map_err(|_| Error::Unreadable)?;
     let names = certificate
         .subject_alternative_name()
@@ -43,9 +51,11 @@ pub fn gateway_name(certificate: &CertificateDer<'_>) -> Result<String, Error> {
         [] => only_dns_name(names),
         _ => None,
     };
-    name.filter(|name| is_name(name))
-        .map(str::to_owned)
-        .ok_or(Error::NoName)
+    let name = name.filter(|name| is_name(name)).ok_or(Error::NoName)?;
+    Ok(Shown {
+        gateway: name.to_owned(),
+        expires: certificate.validity().not_after.timestamp(),
+    })
 }
 
 fn from_spiffe(uri: &str) -> Option<&str> {
@@ -86,7 +96,7 @@ mod tests {
             })
             .collect();
         let certificate = params.self_signed(&KeyPair::generate().unwrap()).unwrap();
-        let found = gateway_name(certificate.der());
+        let found = shown(certificate.der()).map(|shown| shown.gateway);
         assert_eq!(found.as_deref().map_err(|error| *error), expected, "{names:?}");
     }
 

@@ -15,23 +15,21 @@ use tokio::sync::mpsc;
 use tonic::{Code, Status, Streaming};
 
 use super::batch::Error as BatchError;
-use super::{Door, Place, certificate};
+use super::certificate::{self, Shown};
+use super::{Door, Place};
 use crate::audit::append::Refused;
 use crate::audit::note::Checkpoint;
 
 type Outbound = mpsc::Sender<Result<FromControl, Status>>;
 
 /// Serves the stream to its end and tells the gateway why it ended.
-pub(super) async fn run(
-    door: Door,
-    gateway: String,
-    mut inbound: Streaming<FromGateway>,
-    outbound: Outbound,
-) {
+pub(super) async fn run(door: Door, shown: Shown, mut inbound: Streaming<FromGateway>, outbound: Outbound) {
+    let Shown { gateway, expires } = shown;
     let mut stop = door.tasks.stop_signal();
     let ended = tokio::select! {
         ended = exchange(&door, &gateway, &mut inbound, &outbound) => ended,
         () = stop.asked() => Err(Status::unavailable("the control plane is stopping")),
+        () = expiry(expires) => Err(Status::unauthenticated("the gateway's certificate has expired")),
     };
     let Err(status) = ended else { return };
     match status.code() {
@@ -46,6 +44,19 @@ pub(super) async fn run(
     }
     // Nobody may be left to hear it.
     drop(tokio::time::timeout(door.outbound_timeout(), outbound.send(Err(status))).await);
+}
+
+/// A stream lives no longer than the certificate that opened it. Looks again from time to time, because
+/// the wall clock may be set.
+async fn expiry(expires: i64) {
+    const LOOK: Duration = Duration::from_secs(60);
+    loop {
+        let left = expires.saturating_sub(Timestamp::now().as_second());
+        let Ok(left @ 1..) = u64::try_from(left) else {
+            return;
+        };
+        tokio::time::sleep(LOOK.min(Duration::from_secs(left))).await;
+    }
 }
 
 async fn exchange(

@@ -33,6 +33,9 @@ use crate::tasks::{Stop, Task, Tasks};
 /// Room for a message's fields around its records.
 const MESSAGE_FRAME_BYTES: usize = 64 * 1024;
 
+/// Letters kept of what a gateway says of its build.
+const BUILD_LETTERS_MAX: usize = 128;
+
 /// What is known of a gateway since this control plane started.
 #[derive(Clone, Debug)]
 pub struct Gateway {
@@ -88,7 +91,7 @@ impl Gateways {
         let newest = entry.stream.subscribe();
         entry.stream.send_replace(number);
         let gateway = &mut entry.gateway;
-        gateway.build = build.to_owned();
+        gateway.build = build.chars().take(BUILD_LETTERS_MAX).collect();
         (gateway.connected, gateway.version) = (true, version);
         (gateway.since_ms, gateway.heard_ms) = (now, now);
         drop(known);
@@ -158,7 +161,7 @@ pub struct Door {
 
 /// Whose certificate a connection has shown.
 #[derive(Clone, Debug)]
-pub struct Peer(Result<String, certificate::Error>);
+pub struct Peer(Result<certificate::Shown, certificate::Error>);
 
 impl Connected for Connection {
     type ConnectInfo = Peer;
@@ -167,7 +170,7 @@ impl Connected for Connection {
         Peer(
             self.certificate()
                 .ok_or(certificate::Error::None)
-                .and_then(certificate::gateway_name),
+                .and_then(certificate::shown),
         )
     }
 }
@@ -182,11 +185,11 @@ impl Link for Door {
     ) -> Result<Response<Self::ExchangeStream>, Status> {
         let peer = request.extensions().get::<Peer>().cloned();
         let peer = peer.unwrap_or(Peer(Err(certificate::Error::None)));
-        let name = peer
+        let shown = peer
             .0
             .map_err(|error| Status::unauthenticated(error.to_string()))?;
         let (outbound, stream) = mpsc::channel(self.limits.outbound_messages_max);
-        let exchange = exchange::run(self.clone(), name, request.into_inner(), outbound);
+        let exchange = exchange::run(self.clone(), shown, request.into_inner(), outbound);
         self.tasks.spawn(Task::Exchange, exchange);
         Ok(Response::new(ReceiverStream::new(stream)))
     }

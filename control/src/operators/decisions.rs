@@ -1,19 +1,19 @@
 //! Decisions: everything that explains one.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use postern_link::record::RecordId;
 use postern_link::snapshot::Snapshot;
 use serde_json::{Value, json};
 
 use super::Operators;
-use super::parameters::Parameters;
+use super::parameters::{Id, Parameters};
 use super::problem::Problem;
 
 /// `GET /v1/decisions/{id}`: the record with its outcome, and its rules as they stood then.
 pub async fn one(
     State(operators): State<Operators>,
-    Path(id): Path<String>,
+    Id(id): Id,
     parameters: Parameters,
 ) -> Result<Json<Value>, Problem> {
     parameters.nothing_else()?;
@@ -51,21 +51,64 @@ pub async fn one(
     ))
 }
 
-/// A rule with the policy file that holds it. A rule's name begins with its file's.
+/// A rule with its place and its text in the snapshot that decided. A rule is recorded as
+/// `name (file:line)`; one of the library has no text here, because snapshots only name it.
 fn explained(rule: &str, snapshot: Option<&Snapshot>) -> Value {
+    let place = rule.strip_suffix(')').and_then(|rule| rule.rsplit_once(" ("));
+    let place = place.and_then(|(name, place)| {
+        let (file, line) = place.rsplit_once(':')?;
+        Some((name, file, line.parse::<usize>().ok()?))
+    });
+    let Some((name, file, line)) = place else {
+        return json!({ "rule": rule });
+    };
     let policies = snapshot
         .map(|snapshot| snapshot.policies.as_slice())
         .unwrap_or_default();
-    let within = |name: &str| {
-        rule.strip_prefix(name)
-            .is_some_and(|rest| !rest.starts_with(|letter: char| letter.is_alphanumeric()))
+    let policy = policies.iter().find(|policy| policy.name == file);
+    let text = policy.and_then(|policy| rule_at(&policy.text, line));
+    json!({ "rule": rule, "name": name, "file": file, "line": line, "text": text })
+}
+
+/// The rule that begins on a line: up to the semicolon that is in no string and no comment.
+fn rule_at(text: &str, line: usize) -> Option<&str> {
+    let rest = match line.checked_sub(2) {
+        None => text,
+        Some(before) => {
+            let (end, _) = text.match_indices('\n').nth(before)?;
+            text.get(end + 1..)?
+        }
     };
-    let file = policies
-        .iter()
-        .filter(|policy| within(&policy.name))
-        .max_by_key(|policy| policy.name.len());
-    match file {
-        Some(policy) => json!({ "rule": rule, "file": policy.name, "text": policy.text }),
-        None => json!({ "rule": rule }),
+    let mut letters = rest.char_indices().peekable();
+    let mut in_string = false;
+    while let Some((position, letter)) = letters.next() {
+        match letter {
+            '\\' if in_string => drop(letters.next()),
+            '"' => in_string = !in_string,
+            '/' if !in_string && letters.peek().is_some_and(|(_, next)| *next == '/') => {
+                while letters.next().is_some_and(|(_, letter)| letter != '\n') {}
+            }
+            ';' if !in_string => return rest.get(..=position).map(str::trim),
+            _ => {}
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rule_ends_at_the_semicolon_that_ends_it() {
+        let text = "// first\npermit (a) // not; here\n  when { x == \"a\\\";b\" };\n\nforbid (b);";
+        assert_eq!(
+            rule_at(text, 2),
+            Some("permit (a) // not; here\n  when { x == \"a\\\";b\" };")
+        );
+        assert_eq!(rule_at(text, 5), Some("forbid (b);"));
+        assert_eq!(rule_at("permit (a);", 1), Some("permit (a);"));
+        assert_eq!(rule_at(text, 6), None);
+        assert_eq!(rule_at("permit (a)", 1), None);
     }
 }

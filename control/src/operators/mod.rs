@@ -40,6 +40,7 @@ use problem::Problem;
 /// Everything an answer needs; clones share it.
 #[derive(Clone, Debug)]
 pub struct Operators {
+    pub name: Arc<str>,
     pub token: Token,
     pub audit: Audit,
     pub store: Store,
@@ -49,7 +50,7 @@ pub struct Operators {
     /// One verification at a time: it reads the whole log.
     pub verifying: Arc<Semaphore>,
     pub limits: Arc<Limits>,
-    pub stop: Stop,
+    pub tasks: Tasks,
 }
 
 /// All there is to ask.
@@ -111,13 +112,9 @@ impl Operators {
 }
 
 /// Serves HTTP to connections until asked to stop.
-pub async fn serve(
-    operators: Operators,
-    tasks: Tasks,
-    mut connections: mpsc::Receiver<Connection>,
-    mut stop: Stop,
-) {
+pub async fn serve(operators: Operators, mut connections: mpsc::Receiver<Connection>, mut stop: Stop) {
     let head_timeout = Duration::from_millis(operators.limits.request_head_timeout_ms);
+    let tasks = operators.tasks.clone();
     let routes = routes(operators);
     loop {
         let connection = tokio::select! {

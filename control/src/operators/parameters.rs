@@ -2,13 +2,27 @@
 
 use std::collections::BTreeMap;
 
-use axum::extract::{FromRequestParts, Query};
+use axum::extract::{FromRequestParts, Path, Query};
 use axum::http::request::Parts;
 use jiff::Timestamp;
 
 use super::problem::Problem;
 use crate::audit::export;
 use crate::config::Limits;
+
+/// The name at the end of a path.
+#[derive(Debug)]
+pub struct Id(pub String);
+
+impl<S: Send + Sync> FromRequestParts<S> for Id {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Id, Problem> {
+        let path = Path::<String>::from_request_parts(parts, state).await;
+        path.map(|Path(id)| Id(id))
+            .map_err(|_| Problem::bad_request("the path cannot be read"))
+    }
+}
 
 /// What a query holds and nobody has asked for yet.
 #[derive(Debug)]

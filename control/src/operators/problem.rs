@@ -78,6 +78,7 @@ impl From<store::Error> for Problem {
                 tracing::error!(error = %source, "a question to the store failed");
                 Problem::ours(error.to_string())
             }
+            store::Error::NoFile(_) => Problem::ours(error.to_string()),
             store::Error::TooSlow => {
                 Problem::unavailable("the question took too long: narrow it by `session`, `since` or `until`")
             }

@@ -31,7 +31,8 @@ pub async fn list(
         .store
         .caught_up(operators.audit.head().checkpoint.size)
         .await?;
-    operators.page(filter).await.map(Page::answer)
+    let page = operators.page(filter).await?;
+    Ok(answer(&page.records, page.next()))
 }
 
 /// `GET /v1/records/tail`: what is behind the cursor, or waits until something is. Without a cursor it
@@ -41,38 +42,40 @@ pub async fn tail(
     mut parameters: Parameters,
 ) -> Result<Json<Value>, Problem> {
     let mut filter = filter(&mut parameters, &operators)?;
-    let wait_ms = parameters
-        .number("wait_ms")?
-        .unwrap_or(operators.limits.tail_wait_ms_max);
+    let wait_ms = parameters.number("wait_ms")?;
     parameters.nothing_else()?;
-    let deadline = Instant::now() + Duration::from_millis(wait_ms.min(operators.limits.tail_wait_ms_max));
-    if filter.after.is_none() {
-        operators
-            .store
-            .caught_up(operators.audit.head().checkpoint.size)
-            .await?;
+    let wait_ms_max = operators.limits.tail_wait_ms_max;
+    let deadline = Instant::now() + Duration::from_millis(wait_ms.unwrap_or(wait_ms_max).min(wait_ms_max));
+    let from_the_end = filter.after.is_none();
+    if from_the_end {
         filter.order = Order::NewestFirst;
-        let mut page = operators.page(filter).await?;
-        page.records.reverse();
-        page.next = Some(operators.store.indexed().saturating_sub(1));
-        return Ok(page.answer());
     }
     let mut heads = operators.audit.heads();
-    let mut stop = operators.stop.clone();
+    let mut stop = operators.tasks.stop_signal();
     loop {
         let size = heads.borrow_and_update().checkpoint.size;
         operators.store.caught_up(size).await?;
-        let mut page = operators.page(filter.clone()).await?;
-        if !page.records.is_empty() {
-            return Ok(page.answer());
+        let page = operators.page(filter.clone()).await?;
+        // Whatever was there when the question began has been looked at, unless the page was too small.
+        let looked_at = size.checked_sub(1);
+        if from_the_end {
+            let newest = page.first.max(looked_at);
+            let records: Vec<Value> = page.records.into_iter().rev().collect();
+            return Ok(answer(&records, newest));
         }
-        // Nothing up to here matches, so the next question need not look at it again.
-        filter.after = filter.after.max(size.checked_sub(1));
-        page.next = filter.after;
+        let next = if page.more {
+            page.last
+        } else {
+            page.last.max(looked_at).max(filter.after)
+        };
+        if !page.records.is_empty() {
+            return Ok(answer(&page.records, next));
+        }
+        filter.after = next;
         tokio::select! {
-            changed = heads.changed() => if changed.is_err() { return Ok(page.answer()) },
-            () = tokio::time::sleep_until(deadline) => return Ok(page.answer()),
-            () = stop.asked() => return Ok(page.answer()),
+            changed = heads.changed() => if changed.is_err() { return Ok(answer(&[], next)) },
+            () = tokio::time::sleep_until(deadline) => return Ok(answer(&[], next)),
+            () = stop.asked() => return Ok(answer(&[], next)),
         }
     }
 }
@@ -103,16 +106,25 @@ fn filter(parameters: &mut Parameters, operators: &Operators) -> Result<Filter, 
     })
 }
 
-/// A part of a list, and the cursor behind it.
+fn answer(records: &[Value], next: Option<u64>) -> Json<Value> {
+    Json(json!({ "records": records, "next": next.map(|next| next.to_string()) }))
+}
+
+/// A part of a list.
 #[derive(Debug)]
 pub struct Page {
     pub records: Vec<Value>,
-    pub next: Option<u64>,
+    /// The log indexes of the first and the last of them.
+    first: Option<u64>,
+    last: Option<u64>,
+    /// Whether there may be others behind the last.
+    more: bool,
 }
 
 impl Page {
-    pub fn answer(self) -> Json<Value> {
-        Json(json!({ "records": self.records, "next": self.next.map(|next| next.to_string()) }))
+    /// The cursor behind the page; `None` at the end of the list.
+    pub fn next(&self) -> Option<u64> {
+        self.last.filter(|_| self.more)
     }
 }
 
@@ -123,25 +135,29 @@ impl Operators {
         let found = self.store.records(filter).await?;
         let (files, bytes_max) = (self.audit.files().clone(), self.limits.page_bytes_max);
         let read = move || {
-            let mut records = Vec::new();
-            let (mut bytes, mut next) = (0, None);
+            let more = found.len() == records_max;
+            let mut page = Page {
+                records: Vec::new(),
+                first: None,
+                last: None,
+                more,
+            };
+            let mut bytes = 0;
             for judged in &found {
                 let (record, record_bytes) = read(&files, judged)?;
                 bytes += record_bytes;
-                if bytes > bytes_max && !records.is_empty() {
-                    return Ok((records, next, true));
+                if bytes > bytes_max && !page.records.is_empty() {
+                    page.more = true;
+                    break;
                 }
-                records.push(record);
-                next = Some(judged.found.index);
+                page.records.push(record);
+                page.first = page.first.or(Some(judged.found.index));
+                page.last = Some(judged.found.index);
             }
-            Ok::<_, Error>((records, next, found.len() == records_max))
+            Ok::<_, Error>(page)
         };
         let read = tokio::task::spawn_blocking(read).await;
-        let (records, next, more) = read.map_err(|_| Problem::ours("the answer was given up"))??;
-        Ok(Page {
-            records,
-            next: next.filter(|_| more),
-        })
+        Ok(read.map_err(|_| Problem::ours("the answer was given up"))??)
     }
 
     /// One record with what became of it.

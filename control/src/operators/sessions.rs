@@ -5,19 +5,21 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::body::Bytes;
-use axum::extract::{Path, State};
-use jiff::Timestamp;
-use postern_link::wire::{EndSessions, Kind, Record};
+use axum::extract::State;
+use axum::extract::rejection::BytesRejection;
+use postern_link::wire::EndSessions;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
+use tokio::sync::oneshot;
 
 use super::Operators;
-use super::parameters::Parameters;
+use super::parameters::{Id, Parameters};
 use super::problem::Problem;
 use crate::audit::export::{from_hex, hex, time};
-use crate::orders::Given;
+use crate::orders::{self, Given};
 use crate::store::records;
 use crate::store::sessions::{Filter, Session, State as SessionState};
+use crate::tasks::Task;
 
 const REASON_BYTES_MAX: usize = 1024;
 
@@ -51,7 +53,7 @@ pub async fn list(
 /// `GET /v1/sessions/{id}`: the session and a page of its records.
 pub async fn one(
     State(operators): State<Operators>,
-    Path(id): Path<String>,
+    Id(id): Id,
     mut parameters: Parameters,
 ) -> Result<Json<Value>, Problem> {
     let after = parameters.number("after")?;
@@ -76,7 +78,7 @@ pub async fn one(
         ..records::Filter::default()
     };
     let page = operators.page(filter).await?;
-    let next = page.next.map(|next| next.to_string());
+    let next = page.next().map(|next| next.to_string());
     Ok(Json(
         json!({ "session": export(&session), "records": page.records, "next": next }),
     ))
@@ -96,67 +98,52 @@ struct End {
 }
 
 /// `POST /v1/sessions/end`: recorded, given to all gateways, and answered when they have, or in time.
-pub async fn end(State(operators): State<Operators>, body: Bytes) -> Result<Json<Value>, Problem> {
+pub async fn end(
+    State(operators): State<Operators>,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Json<Value>, Problem> {
+    let body = body.map_err(|_| Problem::bad_request("the body is too large or cannot be read"))?;
     let end = order(&body, operators.limits.order_sessions_max)?;
-    let recorded = operators.audit.record(Record {
-        time_us: Timestamp::now().as_microsecond(),
-        kind: Kind::Ordered.into(),
-        workload: end.workload.clone(),
-        target: end.target.clone(),
-        message: format!("end sessions: {}", end.reason),
-        detail: end
-            .sessions
-            .iter()
-            .map(|session| hex(session))
-            .collect::<Vec<_>>()
-            .join("\n"),
-        ..Record::default()
+    let (reply, given) = oneshot::channel();
+    let giver = operators.clone();
+    // An order that is recorded is given, also when the operator hangs up in between.
+    operators.tasks.spawn(Task::GiveOrder, async move {
+        let _ = reply.send(giver.give(end).await);
     });
-    // What is not recorded is not done.
-    recorded
+    let given = given
         .await
-        .map_err(|refused| Problem::unavailable(refused.to_string()))?;
-    let known = operators.live(&end).await?;
-    let present: HashSet<String> = operators.gateways.connected().into_iter().collect();
-    let id = uuid::Uuid::now_v7().to_string();
-    let away: Vec<String> = known
-        .keys()
-        .filter(|name| !present.contains(*name))
-        .cloned()
-        .collect();
-    operators.orders.give(Given {
-        id: id.clone(),
-        end,
-        present: present.clone(),
-        known,
-    });
+        .map_err(|_| Problem::unavailable("the control plane is stopping"))??;
+    let Announced { id, present, away } = given;
     let wait = Duration::from_millis(operators.limits.order_wait_ms);
     let done = operators.orders.wait(&id, &present, wait).await;
     let ended: u64 = done.iter().map(|done| u64::from(done.sessions_ended)).sum();
-    let mut gateways: Vec<Value> = done
-        .iter()
-        .map(
-            |done| json!({ "gateway": done.gateway, "state": "done", "sessions_ended": done.sessions_ended }),
-        )
-        .collect();
     let mut silent: Vec<&String> = present
         .iter()
         .filter(|name| !done.iter().any(|done| done.gateway == **name))
         .collect();
     silent.sort();
-    gateways.extend(
-        silent
-            .iter()
-            .map(|name| json!({ "gateway": name, "state": "not answered" })),
-    );
-    gateways.extend(
-        away.iter()
-            .map(|name| json!({ "gateway": name, "state": "away" })),
-    );
     let complete = silent.is_empty() && away.is_empty();
+    let done = done.iter().map(
+        |done| json!({ "gateway": done.gateway, "state": "done", "sessions_ended": done.sessions_ended }),
+    );
+    let silent = silent
+        .iter()
+        .map(|name| json!({ "gateway": name, "state": "not answered" }));
+    let away = away
+        .iter()
+        .map(|name| json!({ "gateway": name, "state": "away" }));
+    let gateways: Vec<Value> = done.chain(silent).chain(away).collect();
     Ok(Json(
         json!({ "order": id, "complete": complete, "sessions_ended": ended, "gateways": gateways }),
     ))
+}
+
+/// An order that gateways have been given.
+struct Announced {
+    id: String,
+    present: HashSet<String>,
+    /// Gateways that are not here, although sessions of theirs are meant.
+    away: Vec<String>,
 }
 
 fn order(body: &[u8], sessions_max: usize) -> Result<EndSessions, Problem> {
@@ -201,24 +188,38 @@ fn order(body: &[u8], sessions_max: usize) -> Result<EndSessions, Problem> {
 }
 
 impl Operators {
+    /// What is not recorded is not done.
+    async fn give(&self, end: EndSessions) -> Result<Announced, Problem> {
+        let recorded = self.audit.record(orders::record(&end));
+        // Those who are here must not wait for the index: it only matters for those who are away.
+        let wait = Duration::from_millis(self.limits.order_lookup_ms);
+        let (recorded, known) = tokio::join!(recorded, tokio::time::timeout(wait, self.live(&end)));
+        recorded.map_err(|refused| Problem::unavailable(refused.to_string()))?;
+        let known = known.ok().and_then(Result::ok).unwrap_or_else(|| {
+            tracing::warn!("the index did not answer in time: gateways that are away will not hear an order");
+            HashMap::new()
+        });
+        let present: HashSet<String> = self.gateways.connected().into_iter().collect();
+        let id = uuid::Uuid::now_v7().to_string();
+        let mut away: Vec<String> = known
+            .keys()
+            .filter(|name| !present.contains(*name))
+            .cloned()
+            .collect();
+        away.sort();
+        self.orders.give(Given {
+            id: id.clone(),
+            end,
+            present: present.clone(),
+            known,
+        });
+        Ok(Announced { id, present, away })
+    }
+
     /// The live sessions that an order is about, as far as the log knows them, by gateway.
     async fn live(&self, end: &EndSessions) -> Result<HashMap<String, Vec<Vec<u8>>>, Problem> {
-        let filled = |text: &str| (!text.is_empty()).then(|| text.to_owned());
-        let filter = Filter {
-            workload: filled(&end.workload),
-            target: filled(&end.target),
-            live: Some(true),
-            sessions_max: self.limits.order_sessions_max,
-            ..Filter::default()
-        };
-        let named: HashSet<&Vec<u8>> = end.sessions.iter().collect();
-        let mut known: HashMap<String, Vec<Vec<u8>>> = HashMap::new();
-        for session in self.store.sessions(filter).await? {
-            if named.is_empty() || named.contains(&session.session) {
-                known.entry(session.gateway).or_default().push(session.session);
-            }
-        }
-        Ok(known)
+        self.store.caught_up(self.audit.head().checkpoint.size).await?;
+        Ok(orders::known(&self.store, end, None, self.limits.order_sessions_max).await?)
     }
 }
 

@@ -15,6 +15,7 @@ use tokio::sync::{mpsc, watch};
 use crate::audit::Audit;
 use crate::config::Limits;
 use crate::keys::SigningKey;
+use crate::store::records::{Filter, Order};
 use crate::store::snapshots::Kept;
 use crate::store::{self, Store};
 
@@ -104,6 +105,10 @@ pub async fn open(
     audit: Audit,
     limits: &Limits,
 ) -> Result<(Snapshots, Maker), store::Error> {
+    let recorded = recorded_number(&store, &audit).await?;
+    if recorded > store.snapshot_number().await? {
+        store.raise_snapshot_floor(recorded).await?;
+    }
     let kept = store.newest_snapshot().await?;
     let current = kept.and_then(|kept| {
         let snapshot = serde_json::from_slice(&kept.json).ok()?;
@@ -132,6 +137,21 @@ pub async fn open(
         bytes_max,
     };
     Ok((snapshots, maker))
+}
+
+/// The highest number that the log knows, which outlives a lost store.
+async fn recorded_number(store: &Store, audit: &Audit) -> Result<u64, store::Error> {
+    let filter = Filter {
+        kinds: vec![Kind::SnapshotMade],
+        order: Order::NewestFirst,
+        records_max: 1,
+        ..Filter::default()
+    };
+    let made = store.records(filter).await?;
+    let record = made
+        .first()
+        .and_then(|made| audit.files().record(made.found.index, made.found.place).ok());
+    Ok(record.map_or(0, |record| record.policy_epoch))
 }
 
 fn signed(kept: &Kept) -> SignedSnapshot {

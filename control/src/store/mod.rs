@@ -10,6 +10,8 @@ pub mod sessions;
 pub mod snapshots;
 pub mod write;
 
+use std::fs::OpenOptions;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -62,6 +64,8 @@ pub struct Found {
 pub enum Error {
     #[error("the store cannot be read or written")]
     Failed(#[from] rusqlite::Error),
+    #[error("the store's file cannot be made")]
+    NoFile(#[source] std::io::Error),
     #[error("the question took too long")]
     TooSlow,
     #[error("the store has too much to do")]
@@ -92,6 +96,14 @@ struct Readers {
 impl Store {
     /// Opens the store for reading, and gives its writer, which must run on a thread of its own.
     pub fn open(path: &Path, limits: &Limits) -> Result<(Store, write::Writer), Error> {
+        // Statements of all workloads are in it; SQLite gives its other files the same mode.
+        let private = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .open(path);
+        drop(private.map_err(Error::NoFile)?);
         let connection = Connection::open(path)?;
         schema::prepare(&connection)?;
         let (writes, backlog) = std::sync::mpsc::sync_channel(limits.store_writes_max);

@@ -3,7 +3,7 @@
 use rusqlite::Connection;
 
 /// Changes whenever the index's tables do.
-const INDEX_VERSION: i64 = 1;
+const INDEX_VERSION: i64 = 2;
 
 const SNAPSHOTS: &str = "
     CREATE TABLE IF NOT EXISTS snapshots (
@@ -62,6 +62,7 @@ const INDEX: &str = "
     CREATE UNIQUE INDEX records_by_number ON records (spool, number);
     CREATE INDEX records_by_intent ON records (spool, of_number) WHERE of_number IS NOT NULL;
     CREATE INDEX records_by_session ON records (session, log_index) WHERE session IS NOT NULL;
+    CREATE INDEX records_by_kind ON records (kind, log_index);
     CREATE INDEX records_by_workload ON records (workload, log_index) WHERE workload IS NOT NULL;
     CREATE INDEX records_by_target ON records (target, log_index) WHERE target IS NOT NULL;
 

@@ -23,6 +23,8 @@ pub enum Task {
     Handshake,
     /// One operator's connection.
     OperatorConnection,
+    /// Records an order and gives it to the gateways.
+    GiveOrder,
     /// One gateway's stream.
     Exchange,
     /// Reads the resources folder and makes snapshots.

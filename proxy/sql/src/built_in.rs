@@ -12,7 +12,10 @@ pub(crate) fn is_relation(name: &str) -> bool {
 
 /// Whether `pg_catalog` has a type of that name; array types count by their element.
 pub(crate) fn is_type(name: &str) -> bool {
-    TYPES.contains(name) || name.strip_prefix('_').is_some_and(|element| TYPES.contains(element))
+    TYPES.contains(name)
+        || name
+            .strip_prefix('_')
+            .is_some_and(|element| TYPES.contains(element))
 }
 
 static LIST: &str = include_str!("built_in.txt");
@@ -21,5 +24,8 @@ static TYPES: LazyLock<Names> = LazyLock::new(|| block("[types]"));
 
 fn block(heading: &str) -> Names {
     let lines = LIST.lines().skip_while(|line| *line != heading).skip(1);
-    lines.take_while(|line| !line.starts_with('[')).flat_map(str::split_ascii_whitespace).collect()
+    lines
+        .take_while(|line| !line.starts_with('['))
+        .flat_map(str::split_ascii_whitespace)
+        .collect()
 }

@@ -181,6 +181,8 @@ impl Catalogue {
     }
 
     pub fn is_user_routine(&self, schema: &str, name: &str) -> bool {
-        self.schemas.get(schema).is_some_and(|schema| schema.routines.contains(name))
+        self.schemas
+            .get(schema)
+            .is_some_and(|schema| schema.routines.contains(name))
     }
 }

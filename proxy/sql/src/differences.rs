@@ -18,18 +18,50 @@ const V16: u32 = 160_000;
 const V17: u32 = 170_000;
 
 /// Before these versions the word was a name like any other, so with arguments it called a routine of that name.
-pub(crate) const SYSTEM_USER: NewWord = NewWord { word: "SYSTEM_USER", server_version: V16 };
-pub(crate) const JSON_OBJECT: NewWord = NewWord { word: "JSON_OBJECT", server_version: V16 };
-pub(crate) const JSON_ARRAY: NewWord = NewWord { word: "JSON_ARRAY", server_version: V16 };
-pub(crate) const JSON_OBJECTAGG: NewWord = NewWord { word: "JSON_OBJECTAGG", server_version: V16 };
-pub(crate) const JSON_ARRAYAGG: NewWord = NewWord { word: "JSON_ARRAYAGG", server_version: V16 };
-pub(crate) const JSON: NewWord = NewWord { word: "JSON()", server_version: V17 };
-pub(crate) const JSON_SCALAR: NewWord = NewWord { word: "JSON_SCALAR", server_version: V17 };
-pub(crate) const JSON_SERIALIZE: NewWord = NewWord { word: "JSON_SERIALIZE", server_version: V17 };
-pub(crate) const JSON_QUERIES: NewWord =
-    NewWord { word: "JSON_EXISTS, JSON_QUERY or JSON_VALUE", server_version: V17 };
-pub(crate) const JSON_TABLE: NewWord = NewWord { word: "JSON_TABLE", server_version: V17 };
-pub(crate) const MERGE_ACTION: NewWord = NewWord { word: "MERGE_ACTION", server_version: V17 };
+pub(crate) const SYSTEM_USER: NewWord = NewWord {
+    word: "SYSTEM_USER",
+    server_version: V16,
+};
+pub(crate) const JSON_OBJECT: NewWord = NewWord {
+    word: "JSON_OBJECT",
+    server_version: V16,
+};
+pub(crate) const JSON_ARRAY: NewWord = NewWord {
+    word: "JSON_ARRAY",
+    server_version: V16,
+};
+pub(crate) const JSON_OBJECTAGG: NewWord = NewWord {
+    word: "JSON_OBJECTAGG",
+    server_version: V16,
+};
+pub(crate) const JSON_ARRAYAGG: NewWord = NewWord {
+    word: "JSON_ARRAYAGG",
+    server_version: V16,
+};
+pub(crate) const JSON: NewWord = NewWord {
+    word: "JSON()",
+    server_version: V17,
+};
+pub(crate) const JSON_SCALAR: NewWord = NewWord {
+    word: "JSON_SCALAR",
+    server_version: V17,
+};
+pub(crate) const JSON_SERIALIZE: NewWord = NewWord {
+    word: "JSON_SERIALIZE",
+    server_version: V17,
+};
+pub(crate) const JSON_QUERIES: NewWord = NewWord {
+    word: "JSON_EXISTS, JSON_QUERY or JSON_VALUE",
+    server_version: V17,
+};
+pub(crate) const JSON_TABLE: NewWord = NewWord {
+    word: "JSON_TABLE",
+    server_version: V17,
+};
+pub(crate) const MERGE_ACTION: NewWord = NewWord {
+    word: "MERGE_ACTION",
+    server_version: V17,
+};
 
 /// Names that our grammar pins to `pg_catalog` while an older server looks them up along the search path.
 const PINNED: &[(&str, u32)] = &[("json_object", V16), ("json", V16)];
@@ -37,7 +69,9 @@ const PINNED: &[(&str, u32)] = &[("json_object", V16), ("json", V16)];
 /// Whether an older server would look this name up along the search path although our grammar qualified it.
 pub(crate) fn looked_up(reading: &Reading<'_>, name: &str) -> bool {
     let version = reading.catalogue.server_version;
-    PINNED.iter().any(|(pinned, since)| *pinned == name && version < *since)
+    PINNED
+        .iter()
+        .any(|(pinned, since)| *pinned == name && version < *since)
 }
 
 /// Refuses a word that the target does not know as such.

@@ -40,7 +40,9 @@ pub struct Statement {
 impl Statement {
     /// How an EXECUTE of this statement names it in the record.
     pub fn copies(&self) -> Option<&Change> {
-        self.changes.iter().find(|change| matches!(change, Change::CopyIn | Change::CopyOut))
+        self.changes
+            .iter()
+            .find(|change| matches!(change, Change::CopyIn | Change::CopyOut))
     }
 }
 
@@ -74,7 +76,10 @@ impl Effect {
     }
 
     pub(crate) fn with(action: Action, object: Object, detail: Detail) -> Self {
-        Self { detail, ..Self::new(action, object) }
+        Self {
+            detail,
+            ..Self::new(action, object)
+        }
     }
 }
 
@@ -87,7 +92,10 @@ pub enum Detail {
     /// For `execute` and `call`: the class of the routine.
     Class(Class),
     /// For `set` and `show`: the canonical name, and the value where the text states it.
-    Setting { name: Arc<str>, value: Option<Arc<str>> },
+    Setting {
+        name: Arc<str>,
+        value: Option<Arc<str>>,
+    },
     /// For `lock`: the lock mode, such as `access share`.
     Mode(&'static str),
     /// For `listen` and `notify`; `None` where the text does not state it.
@@ -102,8 +110,14 @@ pub enum Object {
     Database,
     Schema(Arc<str>),
     /// Any relation kind: table, view, sequence, index, foreign table.
-    Table { schema: Arc<str>, name: Arc<str> },
-    Routine { schema: Arc<str>, name: Arc<str> },
+    Table {
+        schema: Arc<str>,
+        name: Arc<str>,
+    },
+    Routine {
+        schema: Arc<str>,
+        name: Arc<str>,
+    },
     Role(Arc<str>),
     /// Whatever relation of the database: a routine was given the name of one at run time.
     EveryTable,
@@ -184,8 +198,12 @@ impl fmt::Display for Action {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Change {
     Begin,
-    Commit { chain: bool },
-    Rollback { chain: bool },
+    Commit {
+        chain: bool,
+    },
+    Rollback {
+        chain: bool,
+    },
     Savepoint(String),
     Release(String),
     RollbackTo(String),
@@ -194,20 +212,35 @@ pub enum Change {
     /// COMMIT PREPARED or ROLLBACK PREPARED.
     FinishPrepared(String),
     /// The name is canonical; `role` and `session_authorization` come this way too.
-    Set { name: String, value: SettingValue, scope: Scope },
+    Set {
+        name: String,
+        value: SettingValue,
+        scope: Scope,
+    },
     Reset(String),
     ResetAll,
     /// Modes of this transaction only; these are settings that end with it.
     TransactionModes,
     Discard(Discard),
-    Prepare { name: String, body: Box<Statement> },
+    Prepare {
+        name: String,
+        body: Box<Statement>,
+    },
     /// The effects are those of the body that the name was prepared with: the gateway knows which.
-    Execute { name: String },
+    Execute {
+        name: String,
+    },
     /// `None` for all.
     Deallocate(Option<String>),
-    Declare { cursor: String, hold: bool, body: Box<Statement> },
+    Declare {
+        cursor: String,
+        hold: bool,
+        body: Box<Statement>,
+    },
     /// FETCH and MOVE: the effects were judged when the cursor was declared.
-    Fetch { cursor: String },
+    Fetch {
+        cursor: String,
+    },
     /// `None` for all.
     CloseCursor(Option<String>),
     Listen(String),

@@ -1,7 +1,7 @@
 //! What the statements of a text touched, collected and turned into effects.
 
 use std::collections::{BTreeSet, HashMap};
-use std::hash::{BuildHasher, Hash, Hasher};
+use std::hash::BuildHasher;
 use std::sync::Arc;
 
 use crate::effect::{Action, Change, Effect, Object};
@@ -29,7 +29,7 @@ pub(crate) struct Ledger<'t> {
     uses: Vec<Use<'t>>,
     effects: Vec<Effect>,
     /// Where effects stand, by their hash; kept only once there are many.
-    places: HashMap<u64, Vec<usize>, foldhash::fast::RandomState>,
+    places: Places,
     pub changes: Vec<Change>,
     pub relations: BTreeSet<(Arc<str>, Arc<str>)>,
     /// A routine, type or operator outside `pg_catalog`, or a statement that leaves something behind.
@@ -63,7 +63,8 @@ impl<'t> Ledger<'t> {
 
     /// Remembers that the statement names a relation, and what touching it may do to the session.
     pub(crate) fn note(&mut self, candidate: &Candidate<'t>) {
-        self.relations.insert((candidate.schema.clone(), Arc::from(candidate.name)));
+        self.relations
+            .insert((candidate.schema.clone(), Arc::from(candidate.name)));
         if candidate.relation.is_some_and(|relation| relation.runs_code) {
             self.leaves_something = true;
             self.moves_names = true;
@@ -92,14 +93,18 @@ impl<'t> Ledger<'t> {
     }
 
     pub(crate) fn add(&mut self, effect: Effect) {
-        match self.place_of(&effect).and_then(|place| self.effects.get_mut(place)) {
+        match self
+            .place_of(&effect)
+            .and_then(|place| self.effects.get_mut(place))
+        {
             Some(known) => {
                 known.columns.extend(effect.columns);
                 known.rows_only &= effect.rows_only;
             }
             None => {
                 if !self.places.is_empty() {
-                    self.places.entry(hash_of(&effect)).or_default().push(self.effects.len());
+                    let hash = hash_of(&effect, &self.places);
+                    self.places.entry(hash).or_default().push(self.effects.len());
                 }
                 self.effects.push(effect);
             }
@@ -113,12 +118,15 @@ impl<'t> Ledger<'t> {
         }
         if self.places.is_empty() {
             for (place, known) in self.effects.iter().enumerate() {
-                self.places.entry(hash_of(known)).or_default().push(place);
+                let hash = hash_of(known, &self.places);
+                self.places.entry(hash).or_default().push(place);
             }
         }
-        let places = self.places.get(&hash_of(effect))?;
+        let places = self.places.get(&hash_of(effect, &self.places))?;
         places.iter().copied().find(|place| {
-            self.effects.get(*place).is_some_and(|known| is_alike(known, effect))
+            self.effects
+                .get(*place)
+                .is_some_and(|known| is_alike(known, effect))
         })
     }
 
@@ -126,10 +134,19 @@ impl<'t> Ledger<'t> {
     pub(crate) fn add_on(&mut self, candidates: &[Candidate<'t>], effect: &Effect) {
         for candidate in candidates {
             self.note(candidate);
-            self.add(Effect { object: candidate.object(), ..effect.clone() });
+            self.add(Effect {
+                object: candidate.object(),
+                ..effect.clone()
+            });
             if let Some((schema, name)) = &candidate.origin {
-                let object = Object::Table { schema: schema.clone(), name: name.clone() };
-                self.add(Effect { object, ..effect.clone() });
+                let object = Object::Table {
+                    schema: schema.clone(),
+                    name: name.clone(),
+                };
+                self.add(Effect {
+                    object,
+                    ..effect.clone()
+                });
             }
         }
     }
@@ -169,8 +186,14 @@ impl<'t> Ledger<'t> {
                 self.add(every_table());
             }
             if let Some((schema, name)) = &candidate.origin {
-                let object = Object::Table { schema: schema.clone(), name: name.clone() };
-                self.add(Effect { object, ..effect.clone() });
+                let object = Object::Table {
+                    schema: schema.clone(),
+                    name: name.clone(),
+                };
+                self.add(Effect {
+                    object,
+                    ..effect.clone()
+                });
             }
             self.add(effect);
         }
@@ -194,10 +217,16 @@ fn is_alike(one: &Effect, other: &Effect) -> bool {
         && one.implied == other.implied
 }
 
-fn hash_of(effect: &Effect) -> u64 {
-    let mut hasher = foldhash::fast::FixedState::with_seed(0).build_hasher();
-    (effect.action, &effect.object, &effect.detail, effect.filtered, effect.implied).hash(&mut hasher);
-    hasher.finish()
+type Places = HashMap<u64, Vec<usize>, foldhash::fast::RandomState>;
+
+fn hash_of(effect: &Effect, places: &Places) -> u64 {
+    places.hasher().hash_one((
+        effect.action,
+        &effect.object,
+        &effect.detail,
+        effect.filtered,
+        effect.implied,
+    ))
 }
 
 /// The effect of reading a relation that only the server will know.
@@ -213,7 +242,10 @@ fn is_toast(schema: &str) -> bool {
 
 impl Candidate<'_> {
     pub(crate) fn object(&self) -> Object {
-        Object::Table { schema: self.schema.clone(), name: Arc::from(self.name) }
+        Object::Table {
+            schema: self.schema.clone(),
+            name: Arc::from(self.name),
+        }
     }
 
     pub(crate) fn all_columns(&self, columns: &mut BTreeSet<Arc<str>>) {
@@ -232,7 +264,9 @@ impl Candidate<'_> {
 
     /// Whether the relation has a column of that name; `None` where only the server knows.
     pub(crate) fn has_column(&self, name: &str) -> Option<bool> {
-        self.columns.as_ref().map(|columns: &ColumnNames<'_>| columns.contains(name))
+        self.columns
+            .as_ref()
+            .map(|columns: &ColumnNames<'_>| columns.contains(name))
     }
 }
 
@@ -249,8 +283,12 @@ const KIN_MAX: usize = 100_000;
 impl Kin<'_> {
     /// What an effect on one relation means for its ancestors and descendants: their forbids hold for it.
     fn implied_by(&self, effect: &Effect, implied: &mut Vec<Effect>) {
-        let Object::Table { schema, name } = &effect.object else { return };
-        let Some(relation) = self.catalogue.relation(schema, name) else { return };
+        let Object::Table { schema, name } = &effect.object else {
+            return;
+        };
+        let Some(relation) = self.catalogue.relation(schema, name) else {
+            return;
+        };
         let mut seen: BTreeSet<(&str, &str)> = BTreeSet::new();
         seen.insert((schema, name));
         let mut above: Vec<&(String, String)> = relation.parents.iter().chain(&relation.serves).collect();
@@ -273,8 +311,16 @@ impl Kin<'_> {
 }
 
 fn on_kin(effect: &Effect, schema: &str, name: &str) -> Effect {
-    let object = Object::Table { schema: Arc::from(schema), name: Arc::from(name) };
-    Effect { object, implied: true, detail: effect.detail.clone(), ..effect.clone() }
+    let object = Object::Table {
+        schema: Arc::from(schema),
+        name: Arc::from(name),
+    };
+    Effect {
+        object,
+        implied: true,
+        detail: effect.detail.clone(),
+        ..effect.clone()
+    }
 }
 
 #[cfg(test)]
@@ -289,7 +335,10 @@ mod tests {
             effect.columns.insert(Arc::from(column));
             ledger.add(effect);
         }
-        let kin = Kin { catalogue: &crate::Catalogue::default(), only: BTreeSet::new() };
+        let kin = Kin {
+            catalogue: &crate::Catalogue::default(),
+            only: BTreeSet::new(),
+        };
         assert_eq!(ledger.into_effects(&kin).effects.len(), 1);
     }
 }

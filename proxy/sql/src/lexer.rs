@@ -45,7 +45,12 @@ pub(crate) struct Lexer<'t> {
 
 impl<'t> Lexer<'t> {
     pub(crate) fn new(text: &'t str, standard_conforming_strings: bool) -> Self {
-        Self { text, bytes: text.as_bytes(), at: 0, standard_conforming_strings }
+        Self {
+            text,
+            bytes: text.as_bytes(),
+            at: 0,
+            standard_conforming_strings,
+        }
     }
 
     fn byte(&self, at: usize) -> u8 {
@@ -53,7 +58,9 @@ impl<'t> Lexer<'t> {
     }
 
     fn starts_with(&self, at: usize, beginning: &str) -> bool {
-        self.bytes.get(at..).is_some_and(|rest| rest.starts_with(beginning.as_bytes()))
+        self.bytes
+            .get(at..)
+            .is_some_and(|rest| rest.starts_with(beginning.as_bytes()))
     }
 
     fn while_(&self, mut at: usize, belongs: impl Fn(u8) -> bool) -> usize {
@@ -172,7 +179,10 @@ impl<'t> Lexer<'t> {
             (b'e', b'\'') => return (Kind::Text, self.string(start + 1, true)),
             (b'b' | b'x', b'\'') => return (Kind::Text, self.string(start + 1, false)),
             (b'n', b'\'') => {
-                return (Kind::NationalText, self.string(start + 1, !self.standard_conforming_strings));
+                return (
+                    Kind::NationalText,
+                    self.string(start + 1, !self.standard_conforming_strings),
+                );
             }
             (b'u', b'&') => match self.byte(start + 2) {
                 b'\'' => return (Kind::Text, self.string(start + 2, false)),
@@ -198,21 +208,29 @@ impl<'t> Lexer<'t> {
             return (Kind::Space, self.while_(start, is_space));
         }
         if self.starts_with(start, "--") {
-            return (Kind::Comment, self.while_(start, |byte| !matches!(byte, b'\n' | b'\r')));
+            return (
+                Kind::Comment,
+                self.while_(start, |byte| !matches!(byte, b'\n' | b'\r')),
+            );
         }
         if self.starts_with(start, "/*") {
             return (Kind::Comment, self.block_comment(start));
         }
         match byte {
-            b'\'' => (Kind::PlainText, self.string(start, !self.standard_conforming_strings)),
+            b'\'' => (
+                Kind::PlainText,
+                self.string(start, !self.standard_conforming_strings),
+            ),
             b'"' => (Kind::QuotedName, self.quoted(start, b'"', false)),
-            b'$' if self.byte(start + 1).is_ascii_digit() => {
-                (Kind::Parameter, self.while_(start + 1, |byte| byte.is_ascii_digit()))
-            }
+            b'$' if self.byte(start + 1).is_ascii_digit() => (
+                Kind::Parameter,
+                self.while_(start + 1, |byte| byte.is_ascii_digit()),
+            ),
             b'$' => match self.dollar_quoted(start) {
                 Some(end) => (Kind::Text, end),
                 None => (Kind::Other, start + 1),
             },
+            b'.' if self.byte(start + 1) == b'.' => (Kind::Other, start + 2),
             b'0'..=b'9' => (Kind::Number, self.number(start)),
             b'.' if self.byte(start + 1).is_ascii_digit() => (Kind::Number, self.number(start)),
             _ if is_word_start(byte) => self.word(start),
@@ -237,7 +255,10 @@ impl Iterator for Lexer<'_> {
             end += 1;
         }
         self.at = end;
-        Some(Token { kind, span: start..end })
+        Some(Token {
+            kind,
+            span: start..end,
+        })
     }
 }
 

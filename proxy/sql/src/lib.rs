@@ -21,9 +21,7 @@ mod scope;
 pub mod settings;
 
 pub use catalogue::{Catalogue, Relation, RelationKind, Schema};
-pub use effect::{
-    Action, Analysis, Change, Detail, Discard, Effect, Object, Scope, SettingValue, Statement,
-};
+pub use effect::{Action, Analysis, Change, Detail, Discard, Effect, Object, Scope, SettingValue, Statement};
 pub use redact::redact;
 pub use routines::Class;
 
@@ -67,7 +65,10 @@ pub enum Rejection {
 
 impl Rejection {
     pub(crate) fn not_understood(what: impl Into<String>) -> Self {
-        Self::NotUnderstood { what: what.into(), position: None }
+        Self::NotUnderstood {
+            what: what.into(),
+            position: None,
+        }
     }
 
     pub(crate) fn moved(name: &str) -> Self {

@@ -108,7 +108,11 @@ pub(crate) struct Names<'t> {
 
 impl<'t> Names<'t> {
     pub(crate) fn new(reading: &Reading<'t>) -> Self {
-        let path = reading.search_path.iter().map(|schema| Cow::Borrowed(schema.as_str())).collect();
+        let path = reading
+            .search_path
+            .iter()
+            .map(|schema| Cow::Borrowed(schema.as_str()))
+            .collect();
         Self {
             catalogue: reading.catalogue,
             paths: vec![path],
@@ -269,16 +273,32 @@ impl<'t> Names<'t> {
                 };
             }
         }
-        Candidate { schema, name, relation, columns, origin, columns_moved }
+        Candidate {
+            schema,
+            name,
+            relation,
+            columns,
+            origin,
+            columns_moved,
+        }
     }
 
     fn declared_relation(&self, schema: &str, name: &str) -> Option<&DeclaredRelation<'t>> {
-        self.declared.relations.get(name)?.iter().rev().find(|known| *known.schema == *schema)
+        self.declared
+            .relations
+            .get(name)?
+            .iter()
+            .rev()
+            .find(|known| *known.schema == *schema)
     }
 
     /// The schema that a name in the text means: `pg_temp` stands for this session's own.
     pub(crate) fn schema_named(&self, schema: &str) -> Arc<str> {
-        if schema == "pg_temp" { self.temporary_schema() } else { Arc::from(schema) }
+        if schema == "pg_temp" {
+            self.temporary_schema()
+        } else {
+            Arc::from(schema)
+        }
     }
 
     pub(crate) fn temporary_schema(&self) -> Arc<str> {
@@ -290,7 +310,9 @@ impl<'t> Names<'t> {
     pub(crate) fn creation_schemas(&self) -> Vec<Arc<str>> {
         let mut places: Vec<Arc<str>> = Vec::new();
         for path in &self.paths {
-            let place = path.iter().find(|schema| *schema != "pg_catalog" && !is_temporary(schema));
+            let place = path
+                .iter()
+                .find(|schema| *schema != "pg_catalog" && !is_temporary(schema));
             if let Some(place) = place
                 && !places.iter().any(|known| **known == **place)
             {
@@ -334,7 +356,11 @@ impl<'t> Names<'t> {
 
     /// The routines outside `pg_catalog` that a cast to a type may run.
     pub(crate) fn casts_to(&self, schema: &str, name: &str) -> Vec<(Arc<str>, String)> {
-        let casts = self.catalogue.schemas.get(schema).and_then(|schema| schema.casts.get(name));
+        let casts = self
+            .catalogue
+            .schemas
+            .get(schema)
+            .and_then(|schema| schema.casts.get(name));
         let owned = |(schema, name): &(String, String)| (Arc::from(schema.as_str()), name.clone());
         casts.into_iter().flatten().map(owned).collect()
     }
@@ -350,8 +376,16 @@ impl<'t> Names<'t> {
             return found;
         }
         if self.path_unknown {
-            let schemas = self.catalogue.schemas.keys().map(String::as_str).filter(|schema| *schema != "pg_catalog");
-            return schemas.filter(|schema| self.holds(schema, name, sort)).map(Arc::from).collect();
+            let schemas = self
+                .catalogue
+                .schemas
+                .keys()
+                .map(String::as_str)
+                .filter(|schema| *schema != "pg_catalog");
+            return schemas
+                .filter(|schema| self.holds(schema, name, sort))
+                .map(Arc::from)
+                .collect();
         }
         let mut unread = Vec::new();
         for schema in self.paths.iter().flatten() {
@@ -383,11 +417,15 @@ impl<'t> Names<'t> {
             }
         };
         declared
-            || self.catalogue.schemas.get(schema).is_some_and(|known| match sort {
-                Sort::Routine => known.routines.contains(name),
-                Sort::Operator => known.operators.contains(name),
-                Sort::Type => known.types.contains(name) || known.relations.contains_key(name),
-            })
+            || self
+                .catalogue
+                .schemas
+                .get(schema)
+                .is_some_and(|known| match sort {
+                    Sort::Routine => known.routines.contains(name),
+                    Sort::Operator => known.operators.contains(name),
+                    Sort::Type => known.types.contains(name) || known.relations.contains_key(name),
+                })
     }
 
     /// All schemas of the path that routines are searched in.
@@ -413,7 +451,11 @@ impl<'t> Names<'t> {
     ) {
         self.declares = true;
         let temporary = is_temporary(&schema);
-        let declared = DeclaredRelation { schema, columns: columns.map(Arc::from), origin: None };
+        let declared = DeclaredRelation {
+            schema,
+            columns: columns.map(Arc::from),
+            origin: None,
+        };
         self.declared.relations.entry(name).or_default().push(declared);
         if temporary {
             self.add_temporary_schema();
@@ -424,10 +466,23 @@ impl<'t> Names<'t> {
     pub(crate) fn declare_moved(&mut self, from: &Candidate<'t>, schema: Arc<str>, name: &'t str) {
         self.declares = true;
         let old = (from.schema.clone(), Arc::from(from.name));
-        self.declared.removed.insert((from.schema.clone(), from.name.to_owned()));
+        self.declared
+            .removed
+            .insert((from.schema.clone(), from.name.to_owned()));
         let origin = from.origin.clone().or(Some(old));
-        let declared = DeclaredRelation { schema, columns: None, origin };
-        self.declared.relations.entry(Cow::Borrowed(name)).or_default().push(declared);
+        if is_temporary(&schema) {
+            self.add_temporary_schema();
+        }
+        let declared = DeclaredRelation {
+            schema,
+            columns: None,
+            origin,
+        };
+        self.declared
+            .relations
+            .entry(Cow::Borrowed(name))
+            .or_default()
+            .push(declared);
     }
 
     pub(crate) fn declare_unsettled(&mut self) {
@@ -516,7 +571,10 @@ impl<'t> Names<'t> {
             }
         }
         if self.paths.len() > PATHS_MAX {
-            return Err(Rejection::TooLarge { limit: "search paths in one text", limit_count: PATHS_MAX });
+            return Err(Rejection::TooLarge {
+                limit: "search paths in one text",
+                limit_count: PATHS_MAX,
+            });
         }
         Ok(())
     }

@@ -132,18 +132,32 @@ pub(crate) enum Placed {
 impl<'t> Scopes<'t> {
     /// A scope inside another, which it sees whole, names of common table expressions included.
     pub(crate) fn open(&mut self, parent: Option<ScopeId>) -> ScopeId {
-        let commons = parent.and_then(|parent| self.scopes.get(parent)).and_then(|scope| scope.commons);
+        let commons = parent
+            .and_then(|parent| self.scopes.get(parent))
+            .and_then(|scope| scope.commons);
         self.open_with(parent, commons, Vec::new())
     }
 
     /// A scope that sees the given items, what is around `of`, and the common table expressions of `of`.
     pub(crate) fn open_beside(&mut self, of: ScopeId, items: Vec<ItemId>) -> ScopeId {
-        let (parent, commons) = self.scopes.get(of).map_or((None, None), |scope| (scope.parent, scope.commons));
+        let (parent, commons) = self
+            .scopes
+            .get(of)
+            .map_or((None, None), |scope| (scope.parent, scope.commons));
         self.open_with(parent, commons, items)
     }
 
-    fn open_with(&mut self, parent: Option<ScopeId>, commons: Option<CommonId>, items: Vec<ItemId>) -> ScopeId {
-        self.scopes.push(Scope { parent, items, commons });
+    fn open_with(
+        &mut self,
+        parent: Option<ScopeId>,
+        commons: Option<CommonId>,
+        items: Vec<ItemId>,
+    ) -> ScopeId {
+        self.scopes.push(Scope {
+            parent,
+            items,
+            commons,
+        });
         self.scopes.len() - 1
     }
 
@@ -210,7 +224,9 @@ impl<'t> Scopes<'t> {
         while let Some(scope) = next.and_then(|id| self.scopes.get(id)) {
             let mut certain = false;
             for id in &scope.items {
-                let Some(item) = self.items.get(*id).filter(|item| item.columns_visible) else { continue };
+                let Some(item) = self.items.get(*id).filter(|item| item.columns_visible) else {
+                    continue;
+                };
                 match self.has(item, name, ledger) {
                     Some(true) => certain = true,
                     None => perhaps = true,
@@ -233,7 +249,9 @@ impl<'t> Scopes<'t> {
     /// Counts a column for the items of this very scope that have it or may have it.
     pub(crate) fn column_here(&self, scope: ScopeId, name: &'t str, ledger: &mut Ledger<'t>) {
         for id in self.items_of(scope) {
-            let Some(item) = self.items.get(*id).filter(|item| item.columns_visible) else { continue };
+            let Some(item) = self.items.get(*id).filter(|item| item.columns_visible) else {
+                continue;
+            };
             if self.has(item, name, ledger) != Some(false) {
                 self.touch(*id, name, ledger);
             }
@@ -322,7 +340,9 @@ impl<'t> Scopes<'t> {
         while let Some(scope) = next.and_then(|id| self.scopes.get(id)) {
             self.visit(scope.items.len());
             let named = |id: &ItemId| {
-                let Some(item) = self.items.get(*id) else { return false };
+                let Some(item) = self.items.get(*id) else {
+                    return false;
+                };
                 item.alias == Some(relation) && schema.is_none_or(|schema| stands_in(item, schema, ledger))
             };
             let found: Vec<_> = scope.items.iter().copied().filter(named).collect();
@@ -337,7 +357,9 @@ impl<'t> Scopes<'t> {
     /// Whether an item has a column of that name; `None` where only the server knows.
     fn has(&self, item: &Item<'t>, name: &str, ledger: &Ledger<'t>) -> Option<bool> {
         self.visit(1 + item.outputs.len() / 16);
-        let Outputs::Relation = item.outputs else { return item.outputs.has(name) };
+        let Outputs::Relation = item.outputs else {
+            return item.outputs.has(name);
+        };
         let candidates = item.used.map(|used| ledger.candidates(used)).unwrap_or_default();
         if is_system_column(name) {
             return None;
@@ -387,7 +409,11 @@ impl<'t> Scopes<'t> {
     pub(crate) fn outputs_of(&self, items: &[ItemId], ledger: &Ledger<'t>) -> Outputs<'t> {
         let mut names = Vec::new();
         let mut exact = true;
-        for item in items.iter().filter_map(|id| self.items.get(*id)).filter(|item| item.columns_visible) {
+        for item in items
+            .iter()
+            .filter_map(|id| self.items.get(*id))
+            .filter(|item| item.columns_visible)
+        {
             match &item.outputs {
                 Outputs::Exactly(known) => names.extend(known.iter().cloned()),
                 Outputs::AtLeast(known) => {
@@ -409,7 +435,11 @@ impl<'t> Scopes<'t> {
                 }
             }
         }
-        if exact { Outputs::Exactly(names) } else { Outputs::AtLeast(names) }
+        if exact {
+            Outputs::Exactly(names)
+        } else {
+            Outputs::AtLeast(names)
+        }
     }
 
     /// The item of an alias in exactly this scope.

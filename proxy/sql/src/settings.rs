@@ -5,8 +5,13 @@
 use crate::effect::SettingValue;
 
 /// The settings that the gateway keeps per session, because the meaning of a text hangs on them.
-pub const TRACKED: &[&str] =
-    &["search_path", "role", "session_authorization", "standard_conforming_strings", "client_encoding"];
+pub const TRACKED: &[&str] = &[
+    "search_path",
+    "role",
+    "session_authorization",
+    "standard_conforming_strings",
+    "client_encoding",
+];
 
 /// The name in lower case, with the old names that servers still take replaced.
 pub fn canonical(name: &str) -> String {

@@ -241,8 +241,7 @@ impl Entry {
         if self.rows_seen.replace(0) == 0 {
             self.rows.set(self.rows.get() + rows);
         }
-        let mut kept = Tag::default();
-        kept.length = tag.len().min(TAG_BYTES_MAX);
+        let mut kept = Tag { length: tag.len().min(TAG_BYTES_MAX), ..Tag::default() };
         for (place, byte) in kept.bytes.iter_mut().zip(tag.bytes()) {
             *place = byte;
         }

@@ -394,3 +394,6 @@ fn recover(
     };
     Ok(Some(Arc::new(progress)))
 }
+
+#[cfg(test)]
+mod tests;

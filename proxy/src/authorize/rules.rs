@@ -123,7 +123,7 @@ fn links(snapshot: &Snapshot) -> Vec<Link> {
         grant.library.iter().map(move |library| Link {
             library: library.clone(),
             principal: principal.clone(),
-            target: grant.on.clone(),
+            target: grant.target.clone(),
         })
     });
     grants.collect()

@@ -53,16 +53,27 @@ impl HttpAddress {
             return Err(Error::Extra);
         }
         let uri: Uri = text.parse().map_err(|_| Error::Form)?;
-        let (host, authority) = (uri.host().ok_or(Error::Form)?, uri.authority().ok_or(Error::Form)?);
+        let (host, authority) = (
+            uri.host().ok_or(Error::Form)?,
+            uri.authority().ok_or(Error::Form)?,
+        );
         let port = match authority.as_str().strip_prefix(host).ok_or(Error::Form)? {
             "" => scheme.port(),
             port => port.strip_prefix(':').and_then(port_number).ok_or(Error::Form)?,
         };
-        let host = host.trim_start_matches('[').trim_end_matches(']').to_ascii_lowercase();
+        let host = host
+            .trim_start_matches('[')
+            .trim_end_matches(']')
+            .to_ascii_lowercase();
         if host.is_empty() || host.ends_with('.') || port == 0 {
             return Err(Error::Form);
         }
-        Ok(HttpAddress { scheme, host, port, path: uri.path().to_owned() })
+        Ok(HttpAddress {
+            scheme,
+            host,
+            port,
+            path: uri.path().to_owned(),
+        })
     }
 
     /// The same host with a path below this one.
@@ -103,7 +114,10 @@ impl fmt::Display for HttpAddress {
 }
 
 fn port_number(text: &str) -> Option<u16> {
-    text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok()).flatten()
+    text.bytes()
+        .all(|byte| byte.is_ascii_digit())
+        .then(|| text.parse().ok())
+        .flatten()
 }
 
 /// Whose networks an issuer's address may lie in.

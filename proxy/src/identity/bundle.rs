@@ -51,18 +51,27 @@ impl Bundles {
     /// The authorities of a trust domain that are valid now, or nothing if it is not ours to judge.
     pub(super) fn authorities(&self, trust_domain: &str, now_seconds: i64) -> Option<Vec<&Authority>> {
         let authorities = self.domains.get(trust_domain)?;
-        let is_valid =
-            |one: &&Authority| (one.not_before_seconds..=one.not_after_seconds).contains(&now_seconds);
-        Some(authorities.iter().filter(is_valid).collect())
+        Some(
+            authorities
+                .iter()
+                .filter(|one| one.is_valid(now_seconds))
+                .collect(),
+        )
     }
 
     pub(super) fn contains(&self, trust_domain: &str, fingerprint: &[u8; 32], now_seconds: i64) -> bool {
-        self.authorities(trust_domain, now_seconds)
-            .is_some_and(|authorities| authorities.iter().any(|one| one.fingerprint == *fingerprint))
+        let is_it = |one: &Authority| one.fingerprint == *fingerprint && one.is_valid(now_seconds);
+        self.domains
+            .get(trust_domain)
+            .is_some_and(|authorities| authorities.iter().any(is_it))
     }
 }
 
 impl Authority {
+    fn is_valid(&self, now_seconds: i64) -> bool {
+        (self.not_before_seconds..=self.not_after_seconds).contains(&now_seconds)
+    }
+
     fn read(trust_domain: &str, der: CertificateDer<'static>) -> Result<Authority, String> {
         let unreadable = "cannot be read";
         let (rest, certificate) = X509Certificate::from_der(&der).map_err(|_| unreadable)?;

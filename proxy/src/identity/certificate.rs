@@ -3,6 +3,8 @@
 //! `shape` judges each certificate by itself, `path` the way from the leaf to a bundle; `handshake` is what
 //! TLS needs before any of this.
 
+use std::collections::HashSet;
+
 use rustls::pki_types::CertificateDer;
 use x509_parser::prelude::{FromDer, X509Certificate};
 
@@ -69,6 +71,8 @@ pub enum Error {
     PathTooLong,
     #[error("a certificate was sent that is no part of its chain")]
     Unused,
+    #[error("two certificates of one name were sent")]
+    EqualNames,
     #[error("its chain takes too much work to verify")]
     TooCostly,
     #[error("a certificate in its chain has a critical extension that is not understood")]
@@ -108,6 +112,7 @@ impl Error {
             Error::ConstraintsUnreadable => "certificate_constraints_unreadable",
             Error::PathTooLong => "certificate_path_too_long",
             Error::Unused => "certificate_unused",
+            Error::EqualNames => "certificate_equal_names",
             Error::TooCostly => "certificate_too_costly",
             Error::CriticalExtension => "certificate_critical_extension",
             Error::Malformed => "certificate_malformed",
@@ -179,6 +184,7 @@ pub(super) fn verify(
         }
         links.push(read_link(der, id.trust_domain()).map_err(in_domain)?);
     }
+    check_names_differ(&links).map_err(in_domain)?;
     let authority = path::verify(leaf, &id, &links, &authorities, now_seconds).map_err(in_domain)?;
     let ends = links
         .iter()
@@ -206,6 +212,16 @@ fn check_size(chain: &[CertificateDer<'_>], limits: &Limits) -> Result<(), Error
         });
     }
     Ok(())
+}
+
+/// With names that differ there is one way to try, not one for each order of what was sent.
+fn check_names_differ(links: &[Link<'_>]) -> Result<(), Error> {
+    let names: HashSet<&[u8]> = links.iter().map(|link| link.parsed.subject().as_raw()).collect();
+    if names.len() == links.len() {
+        Ok(())
+    } else {
+        Err(Error::EqualNames)
+    }
 }
 
 fn parse<'a>(der: &'a CertificateDer<'_>) -> Result<X509Certificate<'a>, Error> {

@@ -227,15 +227,7 @@ impl Identities {
                 workload: workload.name.clone(),
             });
         }
-        let identity = Identity::new(&known.value, workload, Arc::new(proof), generation);
-        // The leeway forgives clocks, not a session that would be over as it begins.
-        if now_ms >= identity.ends_at_ms() {
-            return Err(Error::Token {
-                issuer: Some(issuer),
-                cause: TokenError::Expired,
-            });
-        }
-        Ok(identity)
+        Ok(Identity::new(&known.value, workload, Arc::new(proof), generation))
     }
 
     /// Whether the newest snapshot and bundles would still open a session as the same workload.
@@ -269,6 +261,11 @@ impl Identities {
         if workload.name != same.name {
             return Err(Ended::NoLongerMatches {
                 workload: same.name.clone(),
+            });
+        }
+        if proof.second_network && workload.second_network == SecondNetwork::Refuse {
+            return Err(Ended::SecondNetwork {
+                workload: workload.name.clone(),
             });
         }
         let again = Identity::new(&known.value, workload, Arc::clone(proof), generation);

@@ -178,9 +178,10 @@ pub(super) fn judge<'a>(known: &'a Known, proof: &Proof, now_ms: i64) -> Result<
             if known.is_certificate_revoked(&evidence.issuer, &evidence.certificate_serial) {
                 return Err(Judged::Revoked);
             }
+            // Its trust domain is one of ours, so it is a tenant of ours.
             let unregistered = || Judged::Unregistered {
                 differs: Vec::new(),
-                tenant: None,
+                tenant: Some(evidence.issuer.clone()),
             };
             known.by_spiffe(&evidence.subject).ok_or_else(unregistered)?
         }

@@ -240,7 +240,7 @@ fn certificate_hint(cause: &certificate::Error) -> &'static str {
         Cause::UnknownAuthority | Cause::Signature => {
             "send the leaf first and every certificate between it and the trust domain's bundle"
         }
-        Cause::TooMany { .. } | Cause::TooLarge { .. } | Cause::Unused => {
+        Cause::TooMany { .. } | Cause::TooLarge { .. } | Cause::Unused | Cause::EqualNames => {
             "send the leaf and the certificates that lead to the bundle, nothing else"
         }
         Cause::Unreadable
@@ -312,6 +312,8 @@ pub enum Ended {
     Revoked,
     #[error("this network is revoked")]
     NetworkRevoked,
+    #[error("workload `{workload}` now takes each token from one network only")]
+    SecondNetwork { workload: String },
     #[error("the authority behind the certificate is no longer trusted")]
     AuthorityGone,
     #[error("the issuer of the token is no longer trusted on the same terms")]
@@ -323,9 +325,10 @@ impl From<&Ended> for Refusal {
         let refusal = Refusal::new(Reason::Ended, "session ended").detail(ended.to_string());
         match ended {
             Ended::Expired => refusal.hint("connect again with new evidence"),
-            Ended::WorkloadExpired { .. } | Ended::Disabled { .. } | Ended::NoLongerMatches { .. } => {
-                refusal.hint("the workload's owner can say why it changed")
-            }
+            Ended::WorkloadExpired { .. }
+            | Ended::Disabled { .. }
+            | Ended::NoLongerMatches { .. }
+            | Ended::SecondNetwork { .. } => refusal.hint("the workload's owner can say why it changed"),
             Ended::Revoked | Ended::NetworkRevoked | Ended::AuthorityGone | Ended::IssuerGone => {
                 refusal.hint("trust was withdrawn; connecting again says what is missing")
             }

@@ -226,18 +226,15 @@ impl<'a> Unverified<'a> {
 
 impl Claims {
     /// Judged on every use, also of a remembered token: a clock may step back.
+    ///
+    /// The leeway is for tokens that are fresh from another clock; at its end a token is simply over.
     pub(super) fn check_time(&self, limits: &Limits, now_ms: i64) -> Result<(), Error> {
+        if now_ms >= self.expires_at_seconds.saturating_mul(1000) {
+            return Err(Error::Expired);
+        }
         let leeway_ms = i64::try_from(limits.clock_leeway_seconds)
             .unwrap_or(0)
             .saturating_mul(1000);
-        if now_ms
-            >= self
-                .expires_at_seconds
-                .saturating_mul(1000)
-                .saturating_add(leeway_ms)
-        {
-            return Err(Error::Expired);
-        }
         let not_before_ms = self.not_before_seconds.unwrap_or(0).saturating_mul(1000);
         if now_ms.saturating_add(leeway_ms) < not_before_ms {
             Err(Error::NotYet)

@@ -3,7 +3,7 @@
 //! Both are asked in SQL that means the same under every `search_path`, because a session's own connection
 //! is asked too: each name is qualified, each operator is `pg_catalog`'s, no cast is left to be guessed.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
@@ -172,6 +172,8 @@ pub struct SharedCatalogue {
     /// When it was last confirmed, in milliseconds since `born`.
     confirmed_ms: AtomicU64,
     used_ms: AtomicU64,
+    /// A session has seen something newer; until it is read, the age alone says what is stale.
+    outdated: AtomicBool,
     born: Instant,
     age_seconds_max: u64,
     wanted: Arc<Notify>,
@@ -193,7 +195,7 @@ impl SharedCatalogue {
 
     /// A session has seen something newer.
     pub fn refresh_soon(&self) {
-        self.confirmed_ms.store(0, Ordering::Relaxed);
+        self.outdated.store(true, Ordering::Relaxed);
         self.wanted.notify_one();
     }
 
@@ -242,6 +244,7 @@ impl Catalogues {
                 newest: ArcSwap::new(catalogue),
                 confirmed_ms: AtomicU64::new(1),
                 used_ms: AtomicU64::new(1),
+                outdated: AtomicBool::new(false),
                 born,
                 age_seconds_max,
                 wanted: self.wanted.clone(),
@@ -271,7 +274,8 @@ impl Catalogues {
                 self.by_place.remove(&place);
                 continue;
             }
-            if shared.age_ms() < shared.age_seconds_max.saturating_mul(500) {
+            let outdated = shared.outdated.swap(false, Ordering::Relaxed);
+            if !outdated && shared.age_ms() < shared.age_seconds_max.saturating_mul(500) {
                 continue;
             }
             if let Err(error) = shared.refresh(limits).await {

@@ -21,19 +21,24 @@ pub async fn end_backends(endings: Vec<Ending>, limits: &Limits) {
         by_address.entry(ending.gateway_dial.address.clone()).or_default().push(ending);
     }
     for (_, endings) in by_address {
-        if let Err(error) = terminate(&endings, limits).await {
-            tracing::warn!(%error, "backends could not be terminated; their statements are cancelled instead");
-            for ending in &endings {
-                if let Err(error) = cancel(&ending.cancelable, limits).await {
-                    tracing::warn!(%error, "a backend could not be cancelled either");
-                }
+        let terminated = terminate(&endings, limits).await.unwrap_or_else(|error| {
+            tracing::warn!(%error, "backends could not be terminated");
+            Vec::new()
+        });
+        // A cancel needs no right but the key, and the key is of this backend only.
+        for ending in endings.iter().filter(|ending| !terminated.contains(&ending.cancelable.backend_pid)) {
+            match cancel(&ending.cancelable, limits).await {
+                Ok(()) => tracing::warn!("a backend was cancelled, for want of the right to terminate it"),
+                Err(error) => tracing::warn!(%error, "a backend could not be cancelled either"),
             }
         }
     }
 }
 
-async fn terminate(endings: &[Ending], limits: &Limits) -> Result<(), connect::Error> {
-    let Some(first) = endings.first() else { return Ok(()) };
+/// Returns the process ids that were terminated. Seeing when others' backends started takes the role
+/// `pg_read_all_stats`, and ending them `pg_signal_backend`.
+async fn terminate(endings: &[Ending], limits: &Limits) -> Result<Vec<i32>, connect::Error> {
+    let Some(first) = endings.first() else { return Ok(Vec::new()) };
     let pairs: Vec<String> = endings
         .iter()
         .filter_map(|ending| ending.cancelable.live.backend())
@@ -41,11 +46,12 @@ async fn terminate(endings: &[Ending], limits: &Limits) -> Result<(), connect::E
         .collect();
     let mut connected = connect::connect(&first.gateway_dial, limits).await?;
     let question = format!(
-        "SELECT pg_catalog.pg_terminate_backend(a.pid) FROM pg_catalog.pg_stat_activity a \
-         WHERE (a.pid, pg_catalog.date_part('epoch', a.backend_start)::pg_catalog.text) IN ({})",
+        "SELECT a.pid FROM pg_catalog.pg_stat_activity a \
+         WHERE (a.pid, pg_catalog.date_part('epoch', a.backend_start)::pg_catalog.text) IN ({}) \
+         AND pg_catalog.pg_terminate_backend(a.pid)",
         pairs.join(", ")
     );
-    connected.wire.ask(&question).await?;
+    let rows = connected.wire.ask(&question).await?;
     connected.wire.goodbye().await;
-    Ok(())
+    Ok(rows.into_iter().filter_map(|row| row.first()?.as_ref()?.parse().ok()).collect())
 }

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use pg_raw_parse::Node;
 use pg_raw_parse::nodes::{
-    AlterObjectSchemaStmt, AlterOwnerStmt, AlterTableCmd, AlterTableStmt, AlterTableType, ColumnDef, ObjectType,
-    RangeVar, RenameStmt,
+    AlterObjectSchemaStmt, AlterOwnerStmt, AlterTableCmd, AlterTableStmt, AlterTableType, ColumnDef,
+    ObjectType, RangeVar, RenameStmt,
 };
 
 use super::object::{Found, Home, kind_of};
@@ -80,7 +80,9 @@ impl<'t> Walk<'t> {
                 other => Err(self.not_known("the partition", &other)),
             },
             other if changes_nothing_named(other) => Ok(()),
-            _ => Err(Rejection::not_understood("this ALTER command is not in the list of what can be judged")),
+            _ => Err(Rejection::not_understood(
+                "this ALTER command is not in the list of what can be judged",
+            )),
         }
     }
 
@@ -135,7 +137,9 @@ impl<'t> Walk<'t> {
         self.ledger.moves_names = true;
         let new_name = rename.newname().unwrap_or_default();
         let Some((kind, home)) = kind_of(rename.rename_type) else {
-            return Err(Rejection::not_understood("the kind of object is not in the list of what can be judged"));
+            return Err(Rejection::not_understood(
+                "the kind of object is not in the list of what can be judged",
+            ));
         };
         if let Some(relation) = rename.relation() {
             let candidates = self.relations(relation)?;
@@ -177,8 +181,12 @@ impl<'t> Walk<'t> {
             match object {
                 Object::Routine { schema, .. } => {
                     let (schema, name) = (schema.clone(), new_name.to_owned());
-                    let object = Object::Routine { schema: schema.clone(), name: Arc::from(new_name) };
-                    self.ledger.add(Effect::with(Action::Alter, object, Detail::Kind(kind)));
+                    let object = Object::Routine {
+                        schema: schema.clone(),
+                        name: Arc::from(new_name),
+                    };
+                    self.ledger
+                        .add(Effect::with(Action::Alter, object, Detail::Kind(kind)));
                     self.declarations.push(Declaration::Routine { schema, name });
                 }
                 Object::Schema(schema) if home == Home::InSchema => {
@@ -191,9 +199,17 @@ impl<'t> Walk<'t> {
     }
 
     fn moved(&mut self, candidate: Candidate<'t>, kind: &'static str, schema: Arc<str>, name: &'t str) {
-        let object = Object::Table { schema: schema.clone(), name: Arc::from(name) };
-        self.ledger.add(Effect::with(Action::Alter, object, Detail::Kind(kind)));
-        self.declarations.push(Declaration::Moved { from: candidate, schema, name });
+        let object = Object::Table {
+            schema: schema.clone(),
+            name: Arc::from(name),
+        };
+        self.ledger
+            .add(Effect::with(Action::Alter, object, Detail::Kind(kind)));
+        self.declarations.push(Declaration::Moved {
+            from: candidate,
+            schema,
+            name,
+        });
     }
 
     pub(super) fn set_schema(&mut self, alter: &'t AlterObjectSchemaStmt) -> Result<(), Rejection> {
@@ -214,13 +230,20 @@ impl<'t> Walk<'t> {
             for object in objects {
                 let object = match object {
                     Object::Routine { name, .. } => {
-                        let declared = Declaration::Routine { schema: schema.clone(), name: name.to_string() };
+                        let declared = Declaration::Routine {
+                            schema: schema.clone(),
+                            name: name.to_string(),
+                        };
                         self.declarations.push(declared);
-                        Object::Routine { schema: schema.clone(), name }
+                        Object::Routine {
+                            schema: schema.clone(),
+                            name,
+                        }
                     }
                     _ => Object::Schema(schema.clone()),
                 };
-                self.ledger.add(Effect::with(Action::Alter, object, Detail::Kind(kind)));
+                self.ledger
+                    .add(Effect::with(Action::Alter, object, Detail::Kind(kind)));
             }
         }
         Ok(())
@@ -228,7 +251,8 @@ impl<'t> Walk<'t> {
 
     pub(super) fn set_owner(&mut self, alter: &'t AlterOwnerStmt) -> Result<(), Rejection> {
         self.ledger.moves_names = true;
-        self.define_object(Action::Alter, alter.object_type, alter.object()).map(|_| ())
+        self.define_object(Action::Alter, alter.object_type, alter.object())
+            .map(|_| ())
     }
 }
 

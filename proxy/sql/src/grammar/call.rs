@@ -6,13 +6,13 @@ use pg_raw_parse::nodes::FuncCall;
 use pg_raw_parse::{ConstValue, Node};
 
 use super::walk::{Walk, qualified, strings};
-use crate::{Rejection, differences};
 use crate::effect::{Action, Detail, Effect, Object, Scope, SettingValue};
 use crate::ledger::every_table;
 use crate::names::Candidate;
 use crate::routines::{Class, class_of};
 use crate::scope::ScopeId;
 use crate::settings;
+use crate::{Rejection, differences};
 
 impl<'t> Walk<'t> {
     pub(super) fn call(
@@ -92,12 +92,7 @@ impl<'t> Walk<'t> {
         }
     }
 
-    fn built_in(
-        &mut self,
-        name: &'t str,
-        class: Class,
-        call: Option<&'t FuncCall>,
-    ) -> Result<(), Rejection> {
+    fn built_in(&mut self, name: &'t str, class: Class, call: Option<&'t FuncCall>) -> Result<(), Rejection> {
         self.execute(Arc::from("pg_catalog"), name, class);
         let arguments = Arguments::of(call);
         match class {
@@ -127,7 +122,9 @@ impl<'t> Walk<'t> {
             let name = setting.as_deref().map_or_else(|| Arc::from("*"), Arc::from);
             return self.on_database(Action::Show, Detail::Setting { name, value: None });
         }
-        let Some(setting) = setting else { return self.setting_unknown() };
+        let Some(setting) = setting else {
+            return self.setting_unknown();
+        };
         let value = match arguments.get(1) {
             Some(argument) => match argument.text() {
                 Some(text) => settings::value_of_text(&setting, text),
@@ -172,13 +169,20 @@ impl<'t> Walk<'t> {
             "setval" => Action::Setval,
             _ => Action::Select,
         };
-        self.ledger.add(Effect { action, ..every_table() });
+        self.ledger.add(Effect {
+            action,
+            ..every_table()
+        });
     }
 
     fn reading_call(&mut self, name: &str, arguments: &Arguments<'t>) -> Result<(), Rejection> {
         // The others take a schema, a database or a list of settings: what they reach is not named.
         let names_relation = name.starts_with("table_to_xml") || name == "currtid2";
-        let named = if names_relation { self.relation_named(arguments)? } else { None };
+        let named = if names_relation {
+            self.relation_named(arguments)?
+        } else {
+            None
+        };
         match named {
             Some(candidates) => {
                 let used = self.read(candidates, crate::ledger::Named::ToRead);
@@ -191,11 +195,17 @@ impl<'t> Walk<'t> {
 
     /// The relation that a call's first argument names, if it is a literal.
     fn relation_named(&mut self, arguments: &Arguments<'t>) -> Result<Option<Vec<Candidate<'t>>>, Rejection> {
-        let Some(text) = arguments.text(0) else { return Ok(None) };
+        let Some(text) = arguments.text(0) else {
+            return Ok(None);
+        };
         // Only names that need no unfolding are followed; others count as any relation.
         let plain = |part: &str| {
-            part.chars().next().is_some_and(|first| first.is_ascii_lowercase() || first == '_')
-                && part.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
+            part.chars()
+                .next()
+                .is_some_and(|first| first.is_ascii_lowercase() || first == '_')
+                && part
+                    .chars()
+                    .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
         };
         let (schema, name) = match text.split_once('.') {
             Some((schema, name)) => (Some(schema), name),
@@ -214,7 +224,10 @@ struct Arguments<'t>(Vec<Argument<'t>>);
 impl<'t> Arguments<'t> {
     fn of(call: Option<&'t FuncCall>) -> Self {
         let Some(call) = call else { return Self(Vec::new()) };
-        let named = call.args().iter().any(|argument| matches!(argument, Node::NamedArgExpr(_)));
+        let named = call
+            .args()
+            .iter()
+            .any(|argument| matches!(argument, Node::NamedArgExpr(_)));
         if named || call.func_variadic {
             // Named arguments come in any order: nothing is known by its place.
             return Self(Vec::new());

@@ -59,7 +59,10 @@ impl<'t> Walk<'t> {
                 candidate.all_columns(&mut columns);
             }
         }
-        let effect = Effect { columns, ..Effect::new(Action::Insert, Object::Database) };
+        let effect = Effect {
+            columns,
+            ..Effect::new(Action::Insert, Object::Database)
+        };
         self.ledger.add_on(&candidates, &effect);
         // WHERE looks at the incoming rows, not at the table's.
         let scope = self.definition_scope(&candidates, relation.relname());

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use pg_raw_parse::Node;
 use pg_raw_parse::nodes::{
-    ClosePortalStmt, DeallocateStmt, DeclareCursorStmt, DiscardMode, DiscardStmt, ExecuteStmt, ExplainStmt, FetchStmt,
-    ListenStmt, NotifyStmt, PrepareStmt, UnlistenStmt,
+    ClosePortalStmt, DeallocateStmt, DeclareCursorStmt, DiscardMode, DiscardStmt, ExecuteStmt, ExplainStmt,
+    FetchStmt, ListenStmt, NotifyStmt, PrepareStmt, UnlistenStmt,
 };
 
 use super::walk::{Declaration, Walk};
@@ -21,7 +21,10 @@ impl<'t> Walk<'t> {
         let body = self.separately(prepare.query())?;
         self.adopt(&body);
         let name = prepare.name().unwrap_or_default().to_owned();
-        self.ledger.changes.push(Change::Prepare { name, body: Box::new(body) });
+        self.ledger.changes.push(Change::Prepare {
+            name,
+            body: Box::new(body),
+        });
         Ok(())
     }
 
@@ -39,7 +42,9 @@ impl<'t> Walk<'t> {
     pub(super) fn deallocate(&mut self, deallocate: &'t DeallocateStmt) {
         self.on_database(Action::Discard, Detail::None);
         let name = deallocate.name().map(str::to_owned);
-        self.ledger.changes.push(Change::Deallocate(name.filter(|_| !deallocate.isall)));
+        self.ledger
+            .changes
+            .push(Change::Deallocate(name.filter(|_| !deallocate.isall)));
     }
 
     pub(super) fn declare_cursor(&mut self, declare: &'t DeclareCursorStmt) -> Result<(), Rejection> {
@@ -48,7 +53,11 @@ impl<'t> Walk<'t> {
         self.adopt(&body);
         let cursor = declare.portalname().unwrap_or_default().to_owned();
         let hold = declare.options & HOLD != 0;
-        self.ledger.changes.push(Change::Declare { cursor, hold, body: Box::new(body) });
+        self.ledger.changes.push(Change::Declare {
+            cursor,
+            hold,
+            body: Box::new(body),
+        });
         Ok(())
     }
 
@@ -60,7 +69,9 @@ impl<'t> Walk<'t> {
 
     pub(super) fn close(&mut self, close: &'t ClosePortalStmt) {
         self.on_database(Action::Discard, Detail::None);
-        self.ledger.changes.push(Change::CloseCursor(close.portalname().map(str::to_owned)));
+        self.ledger
+            .changes
+            .push(Change::CloseCursor(close.portalname().map(str::to_owned)));
     }
 
     /// EXPLAIN has the effects of what it explains: ANALYZE runs it, and planning may run functions.
@@ -87,7 +98,9 @@ impl<'t> Walk<'t> {
 
     pub(super) fn unlisten(&mut self, unlisten: &'t UnlistenStmt) {
         self.on_database(Action::Discard, Detail::None);
-        self.ledger.changes.push(Change::Unlisten(unlisten.conditionname().map(str::to_owned)));
+        self.ledger
+            .changes
+            .push(Change::Unlisten(unlisten.conditionname().map(str::to_owned)));
     }
 
     pub(super) fn notify(&mut self, notify: &'t NotifyStmt) {

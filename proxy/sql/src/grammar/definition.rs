@@ -6,8 +6,8 @@ use pg_raw_parse::Node;
 use pg_raw_parse::list::CastNodeList;
 use pg_raw_parse::nodes::{
     AlterDomainStmt, AlterExtensionContentsStmt, AlterTSConfigurationStmt, CompositeTypeStmt, CreateCastStmt,
-    CreateConversionStmt, CreateDomainStmt, CreateSchemaStmt, CreateStatsStmt, DefineStmt, DropBehavior, DropStmt,
-    ObjectType, RangeVar, String as PgString,
+    CreateConversionStmt, CreateDomainStmt, CreateSchemaStmt, CreateStatsStmt, DefineStmt, DropBehavior,
+    DropStmt, ObjectType, RangeVar, String as PgString,
 };
 
 use super::object::{Found, Home, kind_of};
@@ -34,7 +34,10 @@ impl<'t> Walk<'t> {
         let parts: Vec<_> = names.iter().filter_map(|part| part.sval()).collect();
         let (_, name) = qualified(&parts);
         for schema in self.create_in_schema(kind, &parts) {
-            self.declarations.push(Declaration::Type { schema, name: name.to_owned() });
+            self.declarations.push(Declaration::Type {
+                schema,
+                name: name.to_owned(),
+            });
         }
     }
 
@@ -43,7 +46,10 @@ impl<'t> Walk<'t> {
         let parts: Vec<_> = name.schemaname().into_iter().chain(name.relname()).collect();
         let (_, name) = qualified(&parts);
         for schema in self.create_in_schema("type", &parts) {
-            self.declarations.push(Declaration::Type { schema, name: name.to_owned() });
+            self.declarations.push(Declaration::Type {
+                schema,
+                name: name.to_owned(),
+            });
         }
     }
 
@@ -57,7 +63,11 @@ impl<'t> Walk<'t> {
     }
 
     pub(super) fn alter_domain(&mut self, alter: &'t AlterDomainStmt) -> Result<(), Rejection> {
-        self.define_object(Action::Alter, ObjectType::OBJECT_DOMAIN, Node::NodeList(alter.type_name()))?;
+        self.define_object(
+            Action::Alter,
+            ObjectType::OBJECT_DOMAIN,
+            Node::NodeList(alter.type_name()),
+        )?;
         self.ledger.moves_names = true;
         let scope = self.scopes.open(None);
         match alter.def() {
@@ -71,17 +81,25 @@ impl<'t> Walk<'t> {
         let parts: Vec<_> = define.defnames().iter().filter_map(|part| part.sval()).collect();
         let (_, name) = qualified(&parts);
         let Some((kind, home)) = kind_of(define.kind) else {
-            return Err(Rejection::not_understood("the kind of object is not in the list of what can be judged"));
+            return Err(Rejection::not_understood(
+                "the kind of object is not in the list of what can be judged",
+            ));
         };
         match (home, define.kind) {
             (_, ObjectType::OBJECT_OPERATOR) => {
                 for schema in self.create_routine(kind, &parts) {
-                    self.declarations.push(Declaration::Operator { schema, name: name.to_owned() });
+                    self.declarations.push(Declaration::Operator {
+                        schema,
+                        name: name.to_owned(),
+                    });
                 }
             }
             (Home::Routine, _) => {
                 for schema in self.create_routine(kind, &parts) {
-                    self.declarations.push(Declaration::Routine { schema, name: name.to_owned() });
+                    self.declarations.push(Declaration::Routine {
+                        schema,
+                        name: name.to_owned(),
+                    });
                 }
             }
             _ => self.create_type(kind, define.defnames()),
@@ -114,7 +132,9 @@ impl<'t> Walk<'t> {
             relations_only &= matches!(node, Node::RangeVar(_));
         })?;
         if !relations_only {
-            return Err(Rejection::not_understood("CREATE STATISTICS is only for relations"));
+            return Err(Rejection::not_understood(
+                "CREATE STATISTICS is only for relations",
+            ));
         }
         let mut first: Option<&'t RangeVar> = None;
         for relation in create.relations() {
@@ -148,7 +168,11 @@ impl<'t> Walk<'t> {
             None => self.names.routine_schemas(),
         };
         for schema in schemas {
-            self.ledger.add(Effect::with(Action::Alter, Object::Schema(schema), Detail::Kind(kind)));
+            self.ledger.add(Effect::with(
+                Action::Alter,
+                Object::Schema(schema),
+                Detail::Kind(kind),
+            ));
         }
         self.ledger.moves_names = true;
     }
@@ -158,7 +182,8 @@ impl<'t> Walk<'t> {
         alter: &'t AlterExtensionContentsStmt,
     ) -> Result<(), Rejection> {
         self.on_database_kind(Action::Alter, "extension");
-        self.define_object(Action::Alter, alter.objtype, alter.object()).map(|_| ())
+        self.define_object(Action::Alter, alter.objtype, alter.object())
+            .map(|_| ())
     }
 
     pub(super) fn drop(&mut self, drop: &'t DropStmt) -> Result<(), Rejection> {
@@ -202,13 +227,25 @@ impl<'t> Walk<'t> {
     pub(super) fn everything_in(&mut self, action: Action, schema: &Arc<str>, kind: &'static str) {
         let known = self.reading.catalogue.schemas.get(&**schema);
         for name in known.into_iter().flat_map(|known| known.relations.keys()) {
-            let object = Object::Table { schema: schema.clone(), name: Arc::from(name.as_str()) };
-            let implied = Effect { implied: true, ..Effect::with(action, object, Detail::Kind(kind)) };
+            let object = Object::Table {
+                schema: schema.clone(),
+                name: Arc::from(name.as_str()),
+            };
+            let implied = Effect {
+                implied: true,
+                ..Effect::with(action, object, Detail::Kind(kind))
+            };
             self.ledger.add(implied);
         }
         for name in known.into_iter().flat_map(|known| known.routines.iter()) {
-            let object = Object::Routine { schema: schema.clone(), name: Arc::from(name.as_str()) };
-            let implied = Effect { implied: true, ..Effect::with(action, object, Detail::Kind("function")) };
+            let object = Object::Routine {
+                schema: schema.clone(),
+                name: Arc::from(name.as_str()),
+            };
+            let implied = Effect {
+                implied: true,
+                ..Effect::with(action, object, Detail::Kind("function"))
+            };
             self.ledger.add(implied);
         }
     }

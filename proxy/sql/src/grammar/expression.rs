@@ -5,9 +5,9 @@ use pg_raw_parse::list::NodeList;
 use pg_raw_parse::nodes::{A_Expr, A_Expr_Kind, ColumnRef, SubLink, SubLinkType, TypeName};
 
 use super::walk::{Walk, qualified, strings};
-use crate::{Rejection, built_in, differences};
 use crate::routines::Class;
 use crate::scope::{Placed, Qualifier, ScopeId};
+use crate::{Rejection, built_in, differences};
 
 impl<'t> Walk<'t> {
     /// Walks an expression: what it touches, calls and casts to.
@@ -191,12 +191,22 @@ impl<'t> Walk<'t> {
                 return Ok(());
             }
             (&[.., schema, relation], true) => {
-                let qualifier = Qualifier { schema: Some(schema), relation };
+                let qualifier = Qualifier {
+                    schema: Some(schema),
+                    relation,
+                };
                 self.scopes.star_of(scope, qualifier, &mut self.ledger);
                 return Ok(());
             }
             (&[relation], true) => {
-                self.scopes.star_of(scope, Qualifier { schema: None, relation }, &mut self.ledger);
+                self.scopes.star_of(
+                    scope,
+                    Qualifier {
+                        schema: None,
+                        relation,
+                    },
+                    &mut self.ledger,
+                );
                 return Ok(());
             }
             (&[name], false) => {
@@ -204,12 +214,24 @@ impl<'t> Walk<'t> {
                 return Ok(());
             }
             (&[relation, name], false) => {
-                let qualifier = Qualifier { schema: None, relation };
-                (self.scopes.qualified(scope, qualifier, name, &mut self.ledger), name)
+                let qualifier = Qualifier {
+                    schema: None,
+                    relation,
+                };
+                (
+                    self.scopes.qualified(scope, qualifier, name, &mut self.ledger),
+                    name,
+                )
             }
             (&[.., schema, relation, name], false) => {
-                let qualifier = Qualifier { schema: Some(schema), relation };
-                (self.scopes.qualified(scope, qualifier, name, &mut self.ledger), name)
+                let qualifier = Qualifier {
+                    schema: Some(schema),
+                    relation,
+                };
+                (
+                    self.scopes.qualified(scope, qualifier, name, &mut self.ledger),
+                    name,
+                )
             }
             ([], false) => return Err(Rejection::not_understood("a column without a name")),
         };
@@ -245,7 +267,10 @@ impl<'t> Walk<'t> {
         link: &'t SubLink,
         open: &mut Vec<Node<'t>>,
     ) -> Result<(), Rejection> {
-        if matches!(link.sub_link_type, SubLinkType::ANY_SUBLINK | SubLinkType::ALL_SUBLINK) {
+        if matches!(
+            link.sub_link_type,
+            SubLinkType::ANY_SUBLINK | SubLinkType::ALL_SUBLINK
+        ) {
             match link.oper_name().is_empty() {
                 true => self.operator(None, "="),
                 false => self.operator_names(link.oper_name()),

@@ -62,7 +62,9 @@ fn belongs(column: &ColumnRef, alias: Option<&str>, candidates: &[Candidate<'_>]
         return false;
     }
     match parts.as_slice() {
-        [name] => candidates.iter().all(|candidate| candidate.has_column(name) != Some(false)),
+        [name] => candidates
+            .iter()
+            .all(|candidate| candidate.has_column(name) != Some(false)),
         [.., relation, _] => {
             let named = |candidate: &Candidate<'_>| candidate.name == *relation;
             alias.map_or_else(|| candidates.iter().all(named), |alias| alias == *relation)
@@ -75,9 +77,10 @@ fn belongs(column: &ColumnRef, alias: Option<&str>, candidates: &[Candidate<'_>]
 fn is_value(node: Node<'_>) -> bool {
     match without_casts(node) {
         Node::A_Const(_) | Node::ParamRef(_) => true,
-        Node::A_ArrayExpr(array) => array.elements().iter().all(|element| {
-            matches!(without_casts(element), Node::A_Const(_) | Node::ParamRef(_))
-        }),
+        Node::A_ArrayExpr(array) => array
+            .elements()
+            .iter()
+            .all(|element| matches!(without_casts(element), Node::A_Const(_) | Node::ParamRef(_))),
         _ => false,
     }
 }

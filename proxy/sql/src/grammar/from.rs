@@ -9,16 +9,16 @@ use pg_raw_parse::nodes::{
 };
 
 use super::walk::{Walk, qualified, strings};
-use crate::{Rejection, differences};
 use crate::ledger::{Named, UseId};
 use crate::scope::{Item, ItemId, Outputs, ScopeId};
+use crate::{Rejection, differences};
 
 impl<'t> Walk<'t> {
     /// Brings a FROM list into its scope; returns the relations that a FOR UPDATE would lock.
-    pub(super) fn from_clause(&mut self, from: &'t NodeList, scope: ScopeId) -> Result<Vec<UseId>, Rejection> {
+    pub(super) fn bring_from(&mut self, from: &'t NodeList, scope: ScopeId) -> Result<Vec<UseId>, Rejection> {
         let mut seen = Vec::new();
         for node in from {
-            let items = self.from_item(node, scope, &seen)?;
+            let items = self.bring_item(node, scope, &seen)?;
             seen.extend(items);
         }
         self.scopes.place(scope, &seen);
@@ -30,7 +30,7 @@ impl<'t> Walk<'t> {
     }
 
     /// One entry: `seen` stands left of it, in sight of LATERAL only.
-    pub(super) fn from_item(
+    pub(super) fn bring_item(
         &mut self,
         node: Node<'t>,
         scope: ScopeId,
@@ -38,15 +38,15 @@ impl<'t> Walk<'t> {
     ) -> Result<Vec<ItemId>, Rejection> {
         self.budget.spend(1)?;
         let item = match node {
-            Node::RangeVar(relation) => self.from_relation(relation, scope)?,
-            Node::RangeSubselect(subselect) => self.from_subselect(subselect, scope, seen)?,
-            Node::RangeFunction(function) => self.from_function(function, scope, seen)?,
-            Node::RangeTableFunc(table) => self.from_table_function(table, scope, seen)?,
-            Node::JsonTable(table) => self.from_json_table(table, scope, seen)?,
-            Node::RangeTableSample(sample) => return self.from_sample(sample, scope, seen),
+            Node::RangeVar(relation) => self.bring_relation(relation, scope)?,
+            Node::RangeSubselect(subselect) => self.bring_subselect(subselect, scope, seen)?,
+            Node::RangeFunction(function) => self.bring_function(function, scope, seen)?,
+            Node::RangeTableFunc(table) => self.bring_table_function(table, scope, seen)?,
+            Node::JsonTable(table) => self.bring_json_table(table, scope, seen)?,
+            Node::RangeTableSample(sample) => return self.bring_sample(sample, scope, seen),
             Node::JoinExpr(join) => {
                 self.budget.enter()?;
-                let items = self.from_join(join, scope, seen)?;
+                let items = self.bring_join(join, scope, seen)?;
                 self.budget.leave();
                 return Ok(items);
             }
@@ -55,7 +55,7 @@ impl<'t> Walk<'t> {
         Ok(vec![self.scopes.add_item(item)])
     }
 
-    pub(super) fn from_relation(
+    pub(super) fn bring_relation(
         &mut self,
         relation: &'t RangeVar,
         scope: ScopeId,
@@ -65,13 +65,20 @@ impl<'t> Walk<'t> {
             && let Some(outputs) = self.scopes.common(scope, name)
         {
             let alias = relation.alias().and_then(Alias::aliasname).unwrap_or(name);
-            return Ok(Item::new(Some(alias), outputs.renamed(column_aliases(relation.alias()))));
+            return Ok(Item::new(
+                Some(alias),
+                outputs.renamed(column_aliases(relation.alias())),
+            ));
         }
         self.relation_item(relation, Named::ToRead)
     }
 
     /// A relation that no common table expression can hide, as the target of a write.
-    pub(super) fn relation_item(&mut self, relation: &'t RangeVar, named: Named) -> Result<Item<'t>, Rejection> {
+    pub(super) fn relation_item(
+        &mut self,
+        relation: &'t RangeVar,
+        named: Named,
+    ) -> Result<Item<'t>, Rejection> {
         let candidates = self.relations(relation)?;
         let used = self.read(candidates, named);
         let alias = relation.alias();
@@ -102,7 +109,7 @@ impl<'t> Walk<'t> {
         self.scopes.open_beside(scope, items)
     }
 
-    fn from_subselect(
+    fn bring_subselect(
         &mut self,
         subselect: &'t RangeSubselect,
         scope: ScopeId,
@@ -120,7 +127,7 @@ impl<'t> Walk<'t> {
         Ok(item)
     }
 
-    fn from_function(
+    fn bring_function(
         &mut self,
         function: &'t RangeFunction,
         scope: ScopeId,
@@ -134,7 +141,13 @@ impl<'t> Walk<'t> {
                 return Err(self.not_known("the function in FROM", &entry));
             };
             self.expression(sight, pair.get(0).unwrap_or(Node::None))?;
-            for definition in pair.get(1).unwrap_or(Node::None).as_node_list().into_iter().flatten() {
+            for definition in pair
+                .get(1)
+                .unwrap_or(Node::None)
+                .as_node_list()
+                .into_iter()
+                .flatten()
+            {
                 if let Node::ColumnDef(column) = definition {
                     names.extend(column.colname().map(Cow::Borrowed));
                     self.type_used(column.type_name());
@@ -146,10 +159,13 @@ impl<'t> Walk<'t> {
             self.type_used(column.type_name());
         }
         names.extend(column_aliases(function.alias()));
-        Ok(Item::new(function.alias().and_then(Alias::aliasname), Outputs::AtLeast(names)))
+        Ok(Item::new(
+            function.alias().and_then(Alias::aliasname),
+            Outputs::AtLeast(names),
+        ))
     }
 
-    fn from_table_function(
+    fn bring_table_function(
         &mut self,
         table: &'t RangeTableFunc,
         scope: ScopeId,
@@ -169,10 +185,13 @@ impl<'t> Walk<'t> {
             self.expression(sight, column.coldefexpr())?;
         }
         let outputs = Outputs::Exactly(names).renamed(column_aliases(table.alias()));
-        Ok(Item::new(table.alias().and_then(Alias::aliasname).or(Some("xmltable")), outputs))
+        Ok(Item::new(
+            table.alias().and_then(Alias::aliasname).or(Some("xmltable")),
+            outputs,
+        ))
     }
 
-    fn from_json_table(
+    fn bring_json_table(
         &mut self,
         table: &'t JsonTable,
         scope: ScopeId,
@@ -207,17 +226,24 @@ impl<'t> Walk<'t> {
         }
         // Nested columns come in an order of their own, so an alias list leaves nothing certain.
         let aliases = column_aliases(table.alias());
-        let outputs = if aliases.is_empty() { Outputs::Exactly(names) } else { Outputs::AtLeast(aliases) };
-        Ok(Item::new(table.alias().and_then(Alias::aliasname).or(Some("json_table")), outputs))
+        let outputs = if aliases.is_empty() {
+            Outputs::Exactly(names)
+        } else {
+            Outputs::AtLeast(aliases)
+        };
+        Ok(Item::new(
+            table.alias().and_then(Alias::aliasname).or(Some("json_table")),
+            outputs,
+        ))
     }
 
-    fn from_sample(
+    fn bring_sample(
         &mut self,
         sample: &'t RangeTableSample,
         scope: ScopeId,
         seen: &[ItemId],
     ) -> Result<Vec<ItemId>, Rejection> {
-        let items = self.from_item(sample.relation(), scope, seen)?;
+        let items = self.bring_item(sample.relation(), scope, seen)?;
         let (schema, method) = qualified(&strings(sample.method()));
         self.routine(schema, method, None)?;
         let sight = self.sight(scope, seen, true);
@@ -229,7 +255,7 @@ impl<'t> Walk<'t> {
     }
 
     /// A join; chains of joins lean left, so the spine is a list.
-    fn from_join(
+    fn bring_join(
         &mut self,
         join: &'t JoinExpr,
         scope: ScopeId,
@@ -241,12 +267,12 @@ impl<'t> Walk<'t> {
             spine.push(left);
         }
         let mut left = match spine.last() {
-            Some(innermost) => self.from_item(innermost.larg(), scope, seen)?,
+            Some(innermost) => self.bring_item(innermost.larg(), scope, seen)?,
             None => Vec::new(),
         };
         while let Some(join) = spine.pop() {
             let visible: Vec<ItemId> = seen.iter().chain(&left).copied().collect();
-            let right = self.from_item(join.rarg(), scope, &visible)?;
+            let right = self.bring_item(join.rarg(), scope, &visible)?;
             left = self.joined(join, scope, left, right)?;
         }
         Ok(left)
@@ -313,5 +339,10 @@ impl<'t> Walk<'t> {
 
 /// The column list of an alias.
 pub(super) fn column_aliases(alias: Option<&Alias>) -> Vec<Cow<'_, str>> {
-    alias.map(|alias| strings(alias.colnames())).unwrap_or_default().into_iter().map(Cow::Borrowed).collect()
+    alias
+        .map(|alias| strings(alias.colnames()))
+        .unwrap_or_default()
+        .into_iter()
+        .map(Cow::Borrowed)
+        .collect()
 }

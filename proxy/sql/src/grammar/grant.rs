@@ -15,11 +15,20 @@ use crate::effect::{Action, Detail, Effect, Object};
 
 impl<'t> Walk<'t> {
     pub(super) fn grant(&mut self, grant: &'t GrantStmt) -> Result<(), Rejection> {
-        let action = if grant.is_grant { Action::Grant } else { Action::Revoke };
-        let Some((kind, _)) = kind_of(grant.objtype) else {
-            return Err(Rejection::not_understood("the kind of object is not in the list of what can be judged"));
+        let action = if grant.is_grant {
+            Action::Grant
+        } else {
+            Action::Revoke
         };
-        let relations = matches!(grant.objtype, ObjectType::OBJECT_TABLE | ObjectType::OBJECT_SEQUENCE);
+        let Some((kind, _)) = kind_of(grant.objtype) else {
+            return Err(Rejection::not_understood(
+                "the kind of object is not in the list of what can be judged",
+            ));
+        };
+        let relations = matches!(
+            grant.objtype,
+            ObjectType::OBJECT_TABLE | ObjectType::OBJECT_SEQUENCE
+        );
         if grant.targtype == GrantTargetType::ACL_TARGET_OBJECT && relations {
             return self.grant_on_relations(action, kind, grant);
         }
@@ -41,7 +50,12 @@ impl<'t> Walk<'t> {
                 }
                 ObjectType::OBJECT_TYPE | ObjectType::OBJECT_DOMAIN => match schema {
                     Some(schema) => vec![Object::Schema(self.names.schema_named(schema))],
-                    None => self.names.routine_schemas().into_iter().map(Object::Schema).collect(),
+                    None => self
+                        .names
+                        .routine_schemas()
+                        .into_iter()
+                        .map(Object::Schema)
+                        .collect(),
                 },
                 _ => vec![Object::Database],
             };
@@ -76,11 +90,21 @@ impl<'t> Walk<'t> {
             schemas.push(Arc::from("pg_catalog"));
         }
         let name: Arc<str> = Arc::from(name);
-        schemas.into_iter().map(|schema| Object::Routine { schema, name: name.clone() }).collect()
+        schemas
+            .into_iter()
+            .map(|schema| Object::Routine {
+                schema,
+                name: name.clone(),
+            })
+            .collect()
     }
 
     pub(super) fn grant_role(&mut self, grant: &'t GrantRoleStmt) {
-        let action = if grant.is_grant { Action::Grant } else { Action::Revoke };
+        let action = if grant.is_grant {
+            Action::Grant
+        } else {
+            Action::Revoke
+        };
         for role in grant.granted_roles() {
             if let Node::AccessPriv(role) = role {
                 self.on_role(action, role.priv_name().unwrap_or_default());
@@ -123,7 +147,9 @@ fn named_objects(text: &str, grant: &GrantStmt) -> Result<Vec<Vec<String>>, Reje
         _ => strange = true,
     })?;
     if strange {
-        return Err(Rejection::not_understood("what is granted on is not in the list of what can be judged"));
+        return Err(Rejection::not_understood(
+            "what is granted on is not in the list of what can be judged",
+        ));
     }
     Ok(names)
 }

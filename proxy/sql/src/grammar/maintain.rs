@@ -2,8 +2,8 @@
 
 use pg_raw_parse::Node;
 use pg_raw_parse::nodes::{
-    ClusterStmt, CommentStmt, DropBehavior, LockStmt, RangeVar, RefreshMatViewStmt, ReindexObjectType, ReindexStmt,
-    SecLabelStmt, TruncateStmt, VacuumStmt,
+    ClusterStmt, CommentStmt, DropBehavior, LockStmt, RangeVar, RefreshMatViewStmt, ReindexObjectType,
+    ReindexStmt, SecLabelStmt, TruncateStmt, VacuumStmt,
 };
 
 use super::walk::Walk;
@@ -31,7 +31,10 @@ impl<'t> Walk<'t> {
     /// CASCADE empties every table whose foreign keys lead here.
     fn truncate_referrers(&mut self, schema: &str, name: &str) {
         for (schema, name) in self.reading.catalogue.referrers(schema, name) {
-            let object = Object::Table { schema: schema.into(), name: name.into() };
+            let object = Object::Table {
+                schema: schema.into(),
+                name: name.into(),
+            };
             self.ledger.add(Effect::new(Action::Truncate, object));
         }
     }
@@ -60,7 +63,10 @@ impl<'t> Walk<'t> {
     }
 
     pub(super) fn vacuum(&mut self, vacuum: &'t VacuumStmt) -> Result<(), Rejection> {
-        let analyzes = vacuum.options().iter().any(|option| option.defname() == Some("analyze"));
+        let analyzes = vacuum
+            .options()
+            .iter()
+            .any(|option| option.defname() == Some("analyze"));
         let mut actions = Vec::new();
         if vacuum.is_vacuumcmd {
             actions.push(Action::Vacuum);
@@ -103,13 +109,18 @@ impl<'t> Walk<'t> {
     }
 
     pub(super) fn reindex(&mut self, reindex: &'t ReindexStmt) -> Result<(), Rejection> {
-        let kind = if reindex.kind == ReindexObjectType::REINDEX_OBJECT_INDEX { "index" } else { "table" };
+        let kind = if reindex.kind == ReindexObjectType::REINDEX_OBJECT_INDEX {
+            "index"
+        } else {
+            "table"
+        };
         match (reindex.kind, reindex.relation()) {
             (_, Some(relation)) => self.maintained(Action::Reindex, kind, relation)?,
             (ReindexObjectType::REINDEX_OBJECT_SCHEMA, None) => {
                 let schema = self.names.schema_named(reindex.name().unwrap_or_default());
                 let object = Object::Schema(schema);
-                self.ledger.add(Effect::with(Action::Reindex, object, Detail::Kind("schema")));
+                self.ledger
+                    .add(Effect::with(Action::Reindex, object, Detail::Kind("schema")));
             }
             _ => self.on_database(Action::Reindex, Detail::Kind("database")),
         }
@@ -124,10 +135,12 @@ impl<'t> Walk<'t> {
     }
 
     pub(super) fn comment(&mut self, comment: &'t CommentStmt) -> Result<(), Rejection> {
-        self.define_object(Action::Comment, comment.objtype, comment.object()).map(|_| ())
+        self.define_object(Action::Comment, comment.objtype, comment.object())
+            .map(|_| ())
     }
 
     pub(super) fn security_label(&mut self, label: &'t SecLabelStmt) -> Result<(), Rejection> {
-        self.define_object(Action::SecurityLabel, label.objtype, label.object()).map(|_| ())
+        self.define_object(Action::SecurityLabel, label.objtype, label.object())
+            .map(|_| ())
     }
 }

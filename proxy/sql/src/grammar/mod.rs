@@ -34,19 +34,29 @@ use walk::Walk;
 
 pub(crate) fn analyse(text: &str, reading: &Reading<'_>) -> Result<Analysis, Rejection> {
     if text.len() > STATEMENT_BYTES_MAX {
-        return Err(Rejection::TooLarge { limit: "bytes", limit_count: STATEMENT_BYTES_MAX });
+        return Err(Rejection::TooLarge {
+            limit: "bytes",
+            limit_count: STATEMENT_BYTES_MAX,
+        });
     }
     differences::check(text, reading)?;
     // The parser's wrapper panics where it meets a node that it did not expect: that is a statement not understood.
     let analysed = catch_unwind(AssertUnwindSafe(|| parse_and_walk(text, reading)));
-    analysed.unwrap_or_else(|_| Err(Rejection::not_understood("the parser could not hand this statement over")))
+    analysed.unwrap_or_else(|_| {
+        Err(Rejection::not_understood(
+            "the parser could not hand this statement over",
+        ))
+    })
 }
 
 fn parse_and_walk(text: &str, reading: &Reading<'_>) -> Result<Analysis, Rejection> {
     let tree = syntax::parse(text)?;
     let statements = tree.as_ref();
     if statements.len() > STATEMENTS_MAX {
-        return Err(Rejection::TooLarge { limit: "statements", limit_count: STATEMENTS_MAX });
+        return Err(Rejection::TooLarge {
+            limit: "statements",
+            limit_count: STATEMENTS_MAX,
+        });
     }
     let mut walk = Walk::new(text, *reading);
     let mut analysis = Analysis::default();
@@ -69,7 +79,10 @@ impl Budget {
     fn enter(&mut self) -> Result<(), Rejection> {
         self.depth += 1;
         if self.depth > NESTING_MAX {
-            return Err(Rejection::TooLarge { limit: "queries within queries", limit_count: NESTING_MAX });
+            return Err(Rejection::TooLarge {
+                limit: "queries within queries",
+                limit_count: NESTING_MAX,
+            });
         }
         Ok(())
     }
@@ -81,7 +94,10 @@ impl Budget {
     fn spend(&mut self, nodes: usize) -> Result<(), Rejection> {
         self.nodes += nodes;
         if self.nodes > NODES_MAX {
-            return Err(Rejection::TooLarge { limit: "names and expressions to look at", limit_count: NODES_MAX });
+            return Err(Rejection::TooLarge {
+                limit: "names and expressions to look at",
+                limit_count: NODES_MAX,
+            });
         }
         Ok(())
     }

@@ -88,7 +88,9 @@ impl<'t> Walk<'t> {
     /// Finds the object that a node names, by its kind.
     pub(super) fn object(&mut self, kind: ObjectType::Type, node: Node<'t>) -> Result<Found<'t>, Rejection> {
         let Some((_, home)) = kind_of(kind) else {
-            return Err(Rejection::not_understood("the kind of object is not in the list of what can be judged"));
+            return Err(Rejection::not_understood(
+                "the kind of object is not in the list of what can be judged",
+            ));
         };
         let mut parts = self.name_parts(kind, node)?;
         if matches!(home, Home::OnRelation) || kind == ObjectType::OBJECT_DOMCONSTRAINT {
@@ -113,9 +115,11 @@ impl<'t> Walk<'t> {
             Node::TypeName(name) => name.names().iter().filter_map(|part| part.sval()).collect(),
             Node::ObjectWithArgs(object) => strings(object.objname()),
             Node::RoleSpec(role) => vec![self.role_named(role)],
-            Node::RangeVar(relation) => {
-                relation.schemaname().into_iter().chain(relation.relname()).collect()
-            }
+            Node::RangeVar(relation) => relation
+                .schemaname()
+                .into_iter()
+                .chain(relation.relname())
+                .collect(),
             Node::NodeList(list) => match (kind, list.first()) {
                 // The access method stands first.
                 (ObjectType::OBJECT_OPCLASS | ObjectType::OBJECT_OPFAMILY, _) => {
@@ -133,7 +137,12 @@ impl<'t> Walk<'t> {
         })
     }
 
-    fn routine_objects(&mut self, schema: Option<&'t str>, name: &'t str, kind: ObjectType::Type) -> Vec<Object> {
+    fn routine_objects(
+        &mut self,
+        schema: Option<&'t str>,
+        name: &'t str,
+        kind: ObjectType::Type,
+    ) -> Vec<Object> {
         let mut schemas = match kind {
             ObjectType::OBJECT_OPERATOR => self.names.user_operators(schema, name),
             _ => self.names.user_routines(schema, name),
@@ -145,7 +154,13 @@ impl<'t> Walk<'t> {
             schemas = self.names.routine_schemas();
         }
         let name: Arc<str> = Arc::from(name);
-        schemas.into_iter().map(|schema| Object::Routine { schema, name: name.clone() }).collect()
+        schemas
+            .into_iter()
+            .map(|schema| Object::Routine {
+                schema,
+                name: name.clone(),
+            })
+            .collect()
     }
 
     /// Objects without a resource of their own count for the schemas they may stand in.
@@ -176,7 +191,8 @@ impl<'t> Walk<'t> {
             Found::Relation(candidates) => self.define(action, name, candidates),
             Found::Other(objects) => {
                 for object in objects {
-                    self.ledger.add(Effect::with(action, object.clone(), Detail::Kind(name)));
+                    self.ledger
+                        .add(Effect::with(action, object.clone(), Detail::Kind(name)));
                 }
             }
         }
@@ -195,7 +211,8 @@ impl<'t> Walk<'t> {
         }
         for schema in &schemas {
             let object = Object::Schema(schema.clone());
-            self.ledger.add(Effect::with(Action::Create, object, Detail::Kind(kind)));
+            self.ledger
+                .add(Effect::with(Action::Create, object, Detail::Kind(kind)));
         }
         self.moves(&schemas);
         schemas
@@ -212,8 +229,12 @@ impl<'t> Walk<'t> {
             self.on_database(Action::Create, Detail::Kind(kind));
         }
         for schema in &schemas {
-            let object = Object::Routine { schema: schema.clone(), name: Arc::from(name) };
-            self.ledger.add(Effect::with(Action::Create, object, Detail::Kind(kind)));
+            let object = Object::Routine {
+                schema: schema.clone(),
+                name: Arc::from(name),
+            };
+            self.ledger
+                .add(Effect::with(Action::Create, object, Detail::Kind(kind)));
         }
         self.moves(&schemas);
         schemas
@@ -222,7 +243,9 @@ impl<'t> Walk<'t> {
     /// Remembers that names move, and whether something temporary is left behind.
     fn moves(&mut self, schemas: &[Arc<str>]) {
         self.ledger.moves_names = true;
-        if self.names.has_temporary_schema() || schemas.iter().any(|schema| crate::names::is_temporary(schema)) {
+        if self.names.has_temporary_schema()
+            || schemas.iter().any(|schema| crate::names::is_temporary(schema))
+        {
             self.ledger.leaves_something = true;
         }
     }
@@ -234,12 +257,17 @@ impl<'t> Walk<'t> {
 
     pub(super) fn on_role(&mut self, action: Action, role: &str) {
         let object = Object::Role(Arc::from(role));
-        self.ledger.add(Effect::with(action, object, Detail::Kind("role")));
+        self.ledger
+            .add(Effect::with(action, object, Detail::Kind("role")));
         self.ledger.moves_names = true;
     }
 
     pub(super) fn on_schema(&mut self, action: Action, schema: Arc<str>) {
-        self.ledger.add(Effect::with(action, Object::Schema(schema), Detail::Kind("schema")));
+        self.ledger.add(Effect::with(
+            action,
+            Object::Schema(schema),
+            Detail::Kind("schema"),
+        ));
         self.ledger.moves_names = true;
     }
 

@@ -45,7 +45,7 @@ impl<'t> Walk<'t> {
     }
 
     fn plain_select(&mut self, select: &'t SelectStmt, scope: ScopeId) -> Result<Given<'t>, Rejection> {
-        let locks = self.from_clause(select.from_clause(), scope)?;
+        let locks = self.bring_from(select.from_clause(), scope)?;
         let outputs = self.targets(select.target_list().iter(), scope)?;
         self.expression(scope, select.where_clause())?;
         self.expression(scope, select.having_clause())?;
@@ -76,10 +76,15 @@ impl<'t> Walk<'t> {
             }
             self.expression(scope, row)?;
         }
-        let names = (1..=width).map(|column| Cow::Owned(format!("column{column}"))).collect();
+        let names = (1..=width)
+            .map(|column| Cow::Owned(format!("column{column}")))
+            .collect();
         let outputs = Outputs::Exactly(names);
         self.sorted(scope, select.sort_clause(), &outputs)?;
-        Ok(Given { outputs, locks: Vec::new() })
+        Ok(Given {
+            outputs,
+            locks: Vec::new(),
+        })
     }
 
     /// Walks a tree of set operations from left to right without recursing into its spine.
@@ -100,9 +105,14 @@ impl<'t> Walk<'t> {
         let outputs = outputs.unwrap_or_else(Outputs::unknown);
         self.sorted(scope, select.sort_clause(), &outputs)?;
         if !select.locking_clause().is_empty() {
-            return Err(Rejection::not_understood("FOR UPDATE on a set operation is not allowed by PostgreSQL"));
+            return Err(Rejection::not_understood(
+                "FOR UPDATE on a set operation is not allowed by PostgreSQL",
+            ));
         }
-        Ok(Given { outputs, locks: Vec::new() })
+        Ok(Given {
+            outputs,
+            locks: Vec::new(),
+        })
     }
 
     pub(super) fn with_clause(
@@ -116,7 +126,10 @@ impl<'t> Walk<'t> {
             // Under RECURSIVE every name is in sight of every query of the list, its own included.
             for common in with.ctes() {
                 let outputs = Outputs::AtLeast(aliases_of(common));
-                commons.push(self.scopes.add_common(scope, common.ctename().unwrap_or_default(), outputs));
+                commons.push(
+                    self.scopes
+                        .add_common(scope, common.ctename().unwrap_or_default(), outputs),
+                );
             }
         }
         for (place, common) in with.ctes().iter().enumerate() {
@@ -127,7 +140,8 @@ impl<'t> Walk<'t> {
             match commons.get(place) {
                 Some(id) => self.scopes.set_common(*id, outputs),
                 None => {
-                    self.scopes.add_common(scope, common.ctename().unwrap_or_default(), outputs);
+                    self.scopes
+                        .add_common(scope, common.ctename().unwrap_or_default(), outputs);
                 }
             }
         }
@@ -194,7 +208,11 @@ impl<'t> Walk<'t> {
                 },
             }
         }
-        Ok(if exact { Outputs::Exactly(names) } else { Outputs::AtLeast(names) })
+        Ok(if exact {
+            Outputs::Exactly(names)
+        } else {
+            Outputs::AtLeast(names)
+        })
     }
 
     fn add_outputs(&self, items: &[ItemId], names: &mut Vec<Cow<'t, str>>) -> bool {
@@ -254,12 +272,7 @@ impl<'t> Walk<'t> {
         Ok(())
     }
 
-    fn locking(
-        &mut self,
-        select: &'t SelectStmt,
-        scope: ScopeId,
-        locks: &[UseId],
-    ) -> Result<(), Rejection> {
+    fn locking(&mut self, select: &'t SelectStmt, scope: ScopeId, locks: &[UseId]) -> Result<(), Rejection> {
         for clause in select.locking_clause() {
             let locked = self.locked_by(clause, scope, locks)?;
             for used in locked {
@@ -291,7 +304,11 @@ impl<'t> Walk<'t> {
                 return Err(self.not_known("the relation to lock", &relation));
             };
             let alias = relation.relname().unwrap_or_default();
-            match self.scopes.item_in(scope, alias).and_then(|item| self.scopes.item(item)) {
+            match self
+                .scopes
+                .item_in(scope, alias)
+                .and_then(|item| self.scopes.item(item))
+            {
                 Some(item) => locked.extend_from_slice(&item.locks),
                 // The server will say that there is no such relation in FROM.
                 None => locked.extend_from_slice(locks),
@@ -311,7 +328,10 @@ fn is_bare(select: &SelectStmt) -> bool {
 }
 
 fn aliases_of(common: &CommonTableExpr) -> Vec<Cow<'_, str>> {
-    strings(common.aliascolnames()).into_iter().map(Cow::Borrowed).collect()
+    strings(common.aliascolnames())
+        .into_iter()
+        .map(Cow::Borrowed)
+        .collect()
 }
 
 fn holds(outputs: &Outputs<'_>, name: &str) -> bool {
@@ -323,14 +343,20 @@ fn holds(outputs: &Outputs<'_>, name: &str) -> bool {
 
 /// The name of a column reference that is nothing but a name.
 fn bare_name<'t>(node: &Node<'t>) -> Option<&'t str> {
-    let Node::ColumnRef(column) = node else { return None };
+    let Node::ColumnRef(column) = node else {
+        return None;
+    };
     let fields = column.fields();
-    (fields.len() == 1).then(|| fields.first().and_then(Node::as_str)).flatten()
+    (fields.len() == 1)
+        .then(|| fields.first().and_then(Node::as_str))
+        .flatten()
 }
 
 /// For `*`: `Some(None)`; for `alias.*`: `Some(Some(alias))`.
 fn starred<'t>(node: &Node<'t>) -> Option<Option<&'t str>> {
-    let Node::ColumnRef(column) = node else { return None };
+    let Node::ColumnRef(column) = node else {
+        return None;
+    };
     let fields = column.fields();
     if !matches!(fields.iter().next_back(), Some(Node::A_Star(_))) {
         return None;

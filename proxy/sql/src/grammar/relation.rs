@@ -74,7 +74,11 @@ impl<'t> Walk<'t> {
         Ok(())
     }
 
-    pub(super) fn column_definition(&mut self, column: &'t ColumnDef, scope: ScopeId) -> Result<(), Rejection> {
+    pub(super) fn column_definition(
+        &mut self,
+        column: &'t ColumnDef,
+        scope: ScopeId,
+    ) -> Result<(), Rejection> {
         self.expression(scope, column.raw_default())?;
         for constraint in column.constraints() {
             let Node::Constraint(constraint) = constraint else {
@@ -164,11 +168,19 @@ impl<'t> Walk<'t> {
             self.on_database(Action::Create, Detail::Kind(kind));
         }
         for schema in places {
-            let object = Object::Table { schema: schema.clone(), name: Arc::from(name) };
+            let object = Object::Table {
+                schema: schema.clone(),
+                name: Arc::from(name),
+            };
             self.ledger.relations.insert((schema.clone(), Arc::from(name)));
-            self.ledger.add(Effect::with(Action::Create, object, Detail::Kind(kind)));
+            self.ledger
+                .add(Effect::with(Action::Create, object, Detail::Kind(kind)));
             let (name, columns) = (Cow::Borrowed(name), columns.clone());
-            self.declarations.push(Declaration::Relation { schema, name, columns });
+            self.declarations.push(Declaration::Relation {
+                schema,
+                name,
+                columns,
+            });
         }
     }
 
@@ -182,7 +194,11 @@ impl<'t> Walk<'t> {
             }
             other => return Err(self.not_known("the query", &other)),
         };
-        let kind = if create.objtype == ObjectType::OBJECT_MATVIEW { "materialized view" } else { "table" };
+        let kind = if create.objtype == ObjectType::OBJECT_MATVIEW {
+            "materialized view"
+        } else {
+            "table"
+        };
         match create.into() {
             Some(into) => self.create_from_query(into, &outputs, kind),
             None => Err(Rejection::not_understood("a table without a name")),
@@ -238,10 +254,18 @@ impl<'t> Walk<'t> {
         self.define(Action::Create, "index", &candidates);
         if let Some(name) = create.idxname() {
             for candidate in &candidates {
-                let object = Object::Table { schema: candidate.schema.clone(), name: Arc::from(name) };
-                self.ledger.add(Effect::with(Action::Create, object, Detail::Kind("index")));
+                let object = Object::Table {
+                    schema: candidate.schema.clone(),
+                    name: Arc::from(name),
+                };
+                self.ledger
+                    .add(Effect::with(Action::Create, object, Detail::Kind("index")));
                 let schema = candidate.schema.clone();
-                self.declarations.push(Declaration::Relation { schema, name: Cow::Borrowed(name), columns: None });
+                self.declarations.push(Declaration::Relation {
+                    schema,
+                    name: Cow::Borrowed(name),
+                    columns: None,
+                });
             }
         }
         self.ledger.moves_names = true;
@@ -249,7 +273,11 @@ impl<'t> Walk<'t> {
     }
 
     /// A scope for expressions in a definition on a relation: its own columns are no reads.
-    pub(super) fn definition_scope(&mut self, candidates: &[Candidate<'t>], name: Option<&'t str>) -> ScopeId {
+    pub(super) fn definition_scope(
+        &mut self,
+        candidates: &[Candidate<'t>],
+        name: Option<&'t str>,
+    ) -> ScopeId {
         let scope = self.scopes.open(None);
         let item = self.silent_item(candidates, name);
         let item = self.scopes.add_item(item);
@@ -351,4 +379,3 @@ pub(super) fn text_of(option: &DefElem) -> Option<&str> {
         _ => None,
     }
 }
-

@@ -21,24 +21,38 @@ use crate::settings;
 impl<'t> Walk<'t> {
     /// A string body is opaque and bounded by the role; a body in SQL is walked like a view's query.
     pub(super) fn create_function(&mut self, create: &'t CreateFunctionStmt) -> Result<(), Rejection> {
-        let kind = if create.is_procedure { "procedure" } else { "function" };
+        let kind = if create.is_procedure {
+            "procedure"
+        } else {
+            "function"
+        };
         let parts = strings(create.funcname());
         let (_, name) = qualified(&parts);
         let mut parameters = Vec::new();
         let nothing = self.scopes.open(None);
         for parameter in create.parameters() {
-            parameters.extend(parameter.name().filter(|_| is_input(parameter)).map(Cow::Borrowed));
+            parameters.extend(
+                parameter
+                    .name()
+                    .filter(|_| is_input(parameter))
+                    .map(Cow::Borrowed),
+            );
             self.expression(nothing, parameter.defexpr())?;
         }
         for option in create.options() {
             self.function_option(option)?;
         }
         let scope = self.scopes.open(None);
-        let item = self.scopes.add_item(Item::new(Some(name), Outputs::Exactly(parameters)));
+        let item = self
+            .scopes
+            .add_item(Item::new(Some(name), Outputs::Exactly(parameters)));
         self.scopes.place(scope, &[item]);
         self.function_body(create.sql_body(), scope)?;
         for schema in self.create_routine(kind, &parts) {
-            self.declarations.push(Declaration::Routine { schema, name: name.to_owned() });
+            self.declarations.push(Declaration::Routine {
+                schema,
+                name: name.to_owned(),
+            });
         }
         Ok(())
     }
@@ -82,7 +96,10 @@ impl<'t> Walk<'t> {
         match (option.defname().unwrap_or_default(), option.arg()) {
             ("set", Node::VariableSetStmt(set)) => {
                 // The setting holds while the function runs: it is judged as if it were set.
-                if !matches!(set.kind, VariableSetKind::VAR_RESET | VariableSetKind::VAR_RESET_ALL) {
+                if !matches!(
+                    set.kind,
+                    VariableSetKind::VAR_RESET | VariableSetKind::VAR_RESET_ALL
+                ) {
                     let name = settings::canonical(set.name().unwrap_or_default());
                     self.set_effect(&name, None);
                 }
@@ -109,7 +126,10 @@ impl<'t> Walk<'t> {
     }
 
     pub(super) fn do_block(&mut self, block: &'t DoStmt) {
-        let language = block.args().iter().find(|option| option.defname() == Some("language"));
+        let language = block
+            .args()
+            .iter()
+            .find(|option| option.defname() == Some("language"));
         let language = language.and_then(text_of).unwrap_or("plpgsql");
         self.on_database(Action::Do, Detail::Language(Arc::from(language)));
         self.ledger.leaves_something = true;
@@ -128,15 +148,27 @@ impl<'t> Walk<'t> {
         }
         let (schema, name) = qualified(&strings(called.funcname()));
         let mut schemas = self.names.user_routines(schema, name);
-        let class = if schemas.is_empty() { class_of(name).unwrap_or(Class::Unknown) } else { Class::User };
+        let class = if schemas.is_empty() {
+            class_of(name).unwrap_or(Class::Unknown)
+        } else {
+            Class::User
+        };
         if schemas.is_empty() {
             schemas = self.names.routine_schemas();
             schemas.push(Arc::from("pg_catalog"));
         }
         for schema in schemas {
-            let class = if &*schema == "pg_catalog" { class } else { Class::User };
-            let object = Object::Routine { schema, name: Arc::from(name) };
-            self.ledger.add(Effect::with(Action::Call, object, Detail::Class(class)));
+            let class = if &*schema == "pg_catalog" {
+                class
+            } else {
+                Class::User
+            };
+            let object = Object::Routine {
+                schema,
+                name: Arc::from(name),
+            };
+            self.ledger
+                .add(Effect::with(Action::Call, object, Detail::Class(class)));
         }
         Ok(())
     }
@@ -190,7 +222,11 @@ impl<'t> Walk<'t> {
     }
 
     pub(super) fn create_policy(&mut self, create: &'t CreatePolicyStmt) -> Result<(), Rejection> {
-        self.policy(Action::Create, create.table(), [create.qual(), create.with_check()])
+        self.policy(
+            Action::Create,
+            create.table(),
+            [create.qual(), create.with_check()],
+        )
     }
 
     pub(super) fn alter_policy(&mut self, alter: &'t AlterPolicyStmt) -> Result<(), Rejection> {
@@ -225,7 +261,7 @@ fn is_input(parameter: &FunctionParameter) -> bool {
 }
 
 /// The names of a list of lists, such as the functions of a handler clause.
-pub(super) fn handler_names<'t>(list: &'t NodeList) -> Vec<(Option<&'t str>, &'t str)> {
+pub(super) fn handler_names(list: &NodeList) -> Vec<(Option<&str>, &str)> {
     list.iter()
         .filter_map(|node| match node {
             Node::DefElem(option) => match option.arg() {

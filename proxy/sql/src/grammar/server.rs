@@ -3,8 +3,8 @@
 use pg_raw_parse::Node;
 use pg_raw_parse::list::NodeList;
 use pg_raw_parse::nodes::{
-    AlterObjectDependsStmt, AlterPublicationStmt, AlterRoleSetStmt, AlterRoleStmt, AlterTableMoveAllStmt, CreateRoleStmt,
-    DropRoleStmt, ImportForeignSchemaStmt, PublicationObjSpecType, VariableSetStmt,
+    AlterObjectDependsStmt, AlterPublicationStmt, AlterRoleSetStmt, AlterRoleStmt, AlterTableMoveAllStmt,
+    CreateRoleStmt, DropRoleStmt, ImportForeignSchemaStmt, PublicationObjSpecType, VariableSetStmt,
 };
 
 use super::routine::handler_names;
@@ -59,7 +59,9 @@ impl<'t> Walk<'t> {
 
     /// A setting that later sessions start with.
     pub(super) fn lasting_setting(&mut self, set: Option<&'t VariableSetStmt>) {
-        let name = set.and_then(VariableSetStmt::name).map_or_else(|| "*".to_owned(), settings::canonical);
+        let name = set
+            .and_then(VariableSetStmt::name)
+            .map_or_else(|| "*".to_owned(), settings::canonical);
         self.set_effect(&name, None);
     }
 
@@ -79,12 +81,17 @@ impl<'t> Walk<'t> {
     /// DROP OWNED and REASSIGN OWNED reach whatever the roles own.
     pub(super) fn owned(&mut self, action: Action, roles: &'t NodeList) {
         self.on_roles(action, roles);
-        self.ledger.add(Effect::with(action, Object::EveryTable, Detail::Kind("owned")));
+        self.ledger
+            .add(Effect::with(action, Object::EveryTable, Detail::Kind("owned")));
     }
 
     pub(super) fn move_tablespace(&mut self, alter: &'t AlterTableMoveAllStmt) {
         let kind = super::object::kind_of(alter.objtype).map_or("table", |(kind, _)| kind);
-        self.ledger.add(Effect::with(Action::Alter, Object::EveryTable, Detail::Kind(kind)));
+        self.ledger.add(Effect::with(
+            Action::Alter,
+            Object::EveryTable,
+            Detail::Kind(kind),
+        ));
         self.on_database_kind(Action::Alter, "tablespace");
     }
 
@@ -96,7 +103,9 @@ impl<'t> Walk<'t> {
                 self.define(Action::Alter, "table", &candidates);
                 Ok(())
             }
-            None => self.define_object(Action::Alter, alter.object_type, alter.object()).map(|_| ()),
+            None => self
+                .define_object(Action::Alter, alter.object_type, alter.object())
+                .map(|_| ()),
         }
     }
 
@@ -117,7 +126,11 @@ impl<'t> Walk<'t> {
     pub(super) fn import_schema(&mut self, import: &'t ImportForeignSchemaStmt) {
         let schema = self.names.schema_named(import.local_schema().unwrap_or_default());
         let object = Object::Schema(schema);
-        self.ledger.add(Effect::with(Action::ImportSchema, object, Detail::Kind("foreign table")));
+        self.ledger.add(Effect::with(
+            Action::ImportSchema,
+            object,
+            Detail::Kind("foreign table"),
+        ));
         self.unsettle();
     }
 
@@ -152,7 +165,9 @@ impl<'t> Walk<'t> {
                 self.ledger.add(every_table());
                 continue;
             };
-            let Some(relation) = table.relation() else { continue };
+            let Some(relation) = table.relation() else {
+                continue;
+            };
             let item = self.relation_item(relation, Named::ToRead)?;
             if let Some(used) = item.used {
                 self.ledger.touch_whole(used);
@@ -166,7 +181,11 @@ impl<'t> Walk<'t> {
     }
 
     pub(super) fn alter_publication(&mut self, alter: &'t AlterPublicationStmt) -> Result<(), Rejection> {
-        let reach = if alter.for_all_tables { Reach::EveryTable } else { Reach::Named };
+        let reach = if alter.for_all_tables {
+            Reach::EveryTable
+        } else {
+            Reach::Named
+        };
         self.publication(Action::Alter, alter.pubobjects(), reach)
     }
 

@@ -19,15 +19,23 @@ impl<'t> Walk<'t> {
         let gid = || transaction.gid().unwrap_or_default().to_owned();
         let change = match transaction.kind {
             TransactionStmtKind::TRANS_STMT_BEGIN | TransactionStmtKind::TRANS_STMT_START => Change::Begin,
-            TransactionStmtKind::TRANS_STMT_COMMIT => Change::Commit { chain: transaction.chain },
-            TransactionStmtKind::TRANS_STMT_ROLLBACK => Change::Rollback { chain: transaction.chain },
+            TransactionStmtKind::TRANS_STMT_COMMIT => Change::Commit {
+                chain: transaction.chain,
+            },
+            TransactionStmtKind::TRANS_STMT_ROLLBACK => Change::Rollback {
+                chain: transaction.chain,
+            },
             TransactionStmtKind::TRANS_STMT_SAVEPOINT => Change::Savepoint(name()),
             TransactionStmtKind::TRANS_STMT_RELEASE => Change::Release(name()),
             TransactionStmtKind::TRANS_STMT_ROLLBACK_TO => Change::RollbackTo(name()),
             TransactionStmtKind::TRANS_STMT_PREPARE => Change::PrepareTransaction(gid()),
             TransactionStmtKind::TRANS_STMT_COMMIT_PREPARED
             | TransactionStmtKind::TRANS_STMT_ROLLBACK_PREPARED => Change::FinishPrepared(gid()),
-            _ => return Err(Rejection::not_understood("this transaction statement is not known")),
+            _ => {
+                return Err(Rejection::not_understood(
+                    "this transaction statement is not known",
+                ));
+            }
         };
         let action = match change {
             Change::PrepareTransaction(_) | Change::FinishPrepared(_) => Action::PrepareTransaction,
@@ -47,7 +55,9 @@ impl<'t> Walk<'t> {
     fn transaction_mode(&mut self, mode: &'t DefElem) -> Result<(), Rejection> {
         match mode.defname().unwrap_or_default() {
             "transaction_isolation" | "transaction_read_only" | "transaction_deferrable" => Ok(()),
-            other => Err(Rejection::not_understood(format!("the transaction mode `{other}` is not known"))),
+            other => Err(Rejection::not_understood(format!(
+                "the transaction mode `{other}` is not known"
+            ))),
         }
     }
 
@@ -60,7 +70,11 @@ impl<'t> Walk<'t> {
     }
 
     pub(super) fn set(&mut self, set: &'t VariableSetStmt) -> Result<(), Rejection> {
-        let scope = if set.is_local { Scope::Local } else { Scope::Session };
+        let scope = if set.is_local {
+            Scope::Local
+        } else {
+            Scope::Session
+        };
         let name = settings::canonical(set.name().unwrap_or_default());
         match set.kind {
             VariableSetKind::VAR_SET_VALUE => {
@@ -80,7 +94,11 @@ impl<'t> Walk<'t> {
                 self.ledger.changes.push(Change::ResetAll);
             }
             VariableSetKind::VAR_SET_MULTI => self.set_transaction(set)?,
-            _ => return Err(Rejection::not_understood("SET … FROM CURRENT stands only in definitions")),
+            _ => {
+                return Err(Rejection::not_understood(
+                    "SET … FROM CURRENT stands only in definitions",
+                ));
+            }
         }
         Ok(())
     }
@@ -115,7 +133,10 @@ impl<'t> Walk<'t> {
     }
 
     pub(super) fn set_effect(&mut self, name: &str, value: Option<&str>) {
-        let detail = Detail::Setting { name: Arc::from(name), value: value.map(Arc::from) };
+        let detail = Detail::Setting {
+            name: Arc::from(name),
+            value: value.map(Arc::from),
+        };
         self.on_database(Action::Set, detail);
     }
 
@@ -140,7 +161,10 @@ impl<'t> Walk<'t> {
         if let ("role" | "session_authorization", SettingValue::Text(role)) = (name.as_str(), &value)
             && role != "none"
         {
-            self.ledger.add(Effect::new(Action::Assume, Object::Role(Arc::from(role.as_str()))));
+            self.ledger.add(Effect::new(
+                Action::Assume,
+                Object::Role(Arc::from(role.as_str())),
+            ));
         }
         let names = match &value {
             SettingValue::Names(names) if name == "search_path" => Some(names.clone()),
@@ -157,7 +181,9 @@ impl<'t> Walk<'t> {
 /// The value that SET gives, as the server would hold it.
 fn value_of(set: &VariableSetStmt, name: &str) -> SettingValue {
     let parts: Option<Vec<String>> = set.args().iter().map(constant).collect();
-    let Some(parts) = parts else { return SettingValue::Unknown };
+    let Some(parts) = parts else {
+        return SettingValue::Unknown;
+    };
     if name == "search_path" {
         return SettingValue::Names(parts);
     }

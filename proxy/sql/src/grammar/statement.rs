@@ -13,7 +13,11 @@ impl<'t> Walk<'t> {
     pub(super) fn top_statement(&mut self, raw: &'t RawStmt) -> Result<Statement, Rejection> {
         let start = usize::try_from(raw.stmt_location).unwrap_or(0);
         let length = usize::try_from(raw.stmt_len).unwrap_or(0);
-        let end = if length == 0 { self.text.len() } else { start + length };
+        let end = if length == 0 {
+            self.text.len()
+        } else {
+            start + length
+        };
         let mut statement = self.separately(raw.stmt())?;
         statement.span = start..end.min(self.text.len());
         Ok(statement)
@@ -140,11 +144,18 @@ impl<'t> Walk<'t> {
             Node::CreateOpClassStmt(create) => self.create_type("operator class", create.opclassname()),
             Node::CreateOpFamilyStmt(create) => self.create_type("operator family", create.opfamilyname()),
             Node::AlterOpFamilyStmt(alter) => {
-                let parts: Vec<_> = alter.opfamilyname().iter().filter_map(|part| part.sval()).collect();
+                let parts: Vec<_> = alter
+                    .opfamilyname()
+                    .iter()
+                    .filter_map(|part| part.sval())
+                    .collect();
                 self.alter_in_schema("operator family", &parts);
             }
             Node::AlterOperatorStmt(alter) => {
-                let parts = alter.opername().map(|operator| strings(operator.objname())).unwrap_or_default();
+                let parts = alter
+                    .opername()
+                    .map(|operator| strings(operator.objname()))
+                    .unwrap_or_default();
                 self.alter_in_schema("operator", &parts);
             }
             Node::AlterCollationStmt(alter) => self.alter_in_schema("collation", &strings(alter.collname())),
@@ -201,7 +212,11 @@ impl<'t> Walk<'t> {
             Node::CreateAmStmt(_) => self.on_database_kind(Action::Create, "access method"),
             Node::CreatePLangStmt(_) => self.on_database_kind(Action::Create, "language"),
             Node::CreatePublicationStmt(create) => {
-                let reach = if create.for_all_tables { Reach::EveryTable } else { Reach::Named };
+                let reach = if create.for_all_tables {
+                    Reach::EveryTable
+                } else {
+                    Reach::Named
+                };
                 self.publication(Action::Create, create.pubobjects(), reach)?;
             }
             Node::AlterPublicationStmt(alter) => self.alter_publication(alter)?,

@@ -1,7 +1,7 @@
 //! Handing a text to PostgreSQL's parser, and its errors in the words and places a client expects.
 
-use pg_raw_parse::nodes::{RangeVar, RawStmt};
 use pg_raw_parse::list::CastNodeList;
+use pg_raw_parse::nodes::{RangeVar, RawStmt};
 use pg_raw_parse::{Error, Node, Owned};
 
 use crate::Rejection;
@@ -37,7 +37,10 @@ fn message_of(error: &Error) -> String {
 
 fn explain(text: &str, message: &str) -> Rejection {
     if message.contains("memory exhausted") || message.contains("stack depth limit") {
-        return Rejection::TooLarge { limit: "levels of nesting that the parser can hold", limit_count: 10_000 };
+        return Rejection::TooLarge {
+            limit: "levels of nesting that the parser can hold",
+            limit_count: 10_000,
+        };
     }
     Rejection::Syntax {
         message: message.to_owned(),
@@ -66,7 +69,11 @@ fn position_of(text: &str, message: &str) -> Option<usize> {
     while low < high {
         let middle = usize::midpoint(low, high);
         let end = starts.get(middle)? + near.len();
-        if complains_of(text.get(..end)?, message) { high = middle } else { low = middle + 1 }
+        if complains_of(text.get(..end)?, message) {
+            high = middle
+        } else {
+            low = middle + 1
+        }
     }
     starts.get(low).copied()
 }
@@ -106,7 +113,9 @@ const OTHER_STATES: &[(&str, &str)] = &[
 ];
 
 fn sqlstate_of(message: &str) -> &'static str {
-    let known = OTHER_STATES.iter().find(|(beginning, _)| message.starts_with(beginning));
+    let known = OTHER_STATES
+        .iter()
+        .find(|(beginning, _)| message.starts_with(beginning));
     known.map_or("42601", |(_, state)| state)
 }
 
@@ -120,7 +129,10 @@ pub(super) fn each_loosely(
     mut visit: impl FnMut(Node<'_>),
 ) -> Result<(), Rejection> {
     if text.len() > COPIED_BYTES_MAX {
-        return Err(Rejection::TooLarge { limit: "bytes for a statement of this kind", limit_count: COPIED_BYTES_MAX });
+        return Err(Rejection::TooLarge {
+            limit: "bytes for a statement of this kind",
+            limit_count: COPIED_BYTES_MAX,
+        });
     }
     pg_raw_parse::make::owned(|memory| {
         let copy = memory.make_unique(list).uncast();

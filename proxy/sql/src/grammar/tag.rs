@@ -136,7 +136,9 @@ fn of_definition(node: &Node<'_>) -> &'static str {
     match node {
         Node::CreateSchemaStmt(_) => "CREATE SCHEMA",
         Node::CreateStmt(_) => "CREATE TABLE",
-        Node::CreateTableAsStmt(create) if create.objtype == ObjectType::OBJECT_MATVIEW => "CREATE MATERIALIZED VIEW",
+        Node::CreateTableAsStmt(create) if create.objtype == ObjectType::OBJECT_MATVIEW => {
+            "CREATE MATERIALIZED VIEW"
+        }
         Node::CreateTableAsStmt(_) => "CREATE TABLE AS",
         Node::ViewStmt(_) => "CREATE VIEW",
         Node::IndexStmt(_) => "CREATE INDEX",
@@ -170,7 +172,9 @@ fn of_definition(node: &Node<'_>) -> &'static str {
         Node::AlterTSConfigurationStmt(_) => "ALTER TEXT SEARCH CONFIGURATION",
         Node::AlterTableStmt(alter) => of_kind(Verb::Alter, alter.objtype),
         Node::RenameStmt(rename) => match rename.rename_type {
-            ObjectType::OBJECT_COLUMN | ObjectType::OBJECT_ATTRIBUTE => of_kind(Verb::Alter, rename.relation_type),
+            ObjectType::OBJECT_COLUMN | ObjectType::OBJECT_ATTRIBUTE => {
+                of_kind(Verb::Alter, rename.relation_type)
+            }
             kind => of_kind(Verb::Alter, kind),
         },
         Node::AlterObjectSchemaStmt(alter) => of_kind(Verb::Alter, alter.object_type),
@@ -204,9 +208,9 @@ fn of_server_definition(node: &Node<'_>) -> &'static str {
         Node::DropOwnedStmt(_) => "DROP OWNED",
         Node::ReassignOwnedStmt(_) => "REASSIGN OWNED",
         Node::CreatedbStmt(_) => "CREATE DATABASE",
-        Node::AlterDatabaseStmt(_) | Node::AlterDatabaseSetStmt(_) | Node::AlterDatabaseRefreshCollStmt(_) => {
-            "ALTER DATABASE"
-        }
+        Node::AlterDatabaseStmt(_)
+        | Node::AlterDatabaseSetStmt(_)
+        | Node::AlterDatabaseRefreshCollStmt(_) => "ALTER DATABASE",
         Node::DropdbStmt(_) => "DROP DATABASE",
         Node::AlterSystemStmt(_) => "ALTER SYSTEM",
         Node::CreateTableSpaceStmt(_) => "CREATE TABLESPACE",

@@ -33,15 +33,41 @@ pub(super) struct Walk<'t> {
 
 /// Something that changes what names mean for the statements after it.
 pub(super) enum Declaration<'t> {
-    Relation { schema: Arc<str>, name: Cow<'t, str>, columns: Option<Vec<Cow<'t, str>>> },
+    Relation {
+        schema: Arc<str>,
+        name: Cow<'t, str>,
+        columns: Option<Vec<Cow<'t, str>>>,
+    },
     /// A relation that is known under another name or place from here on.
-    Moved { from: Candidate<'t>, schema: Arc<str>, name: &'t str },
-    Removed { schema: Arc<str>, name: String },
-    Altered { schema: Arc<str>, name: String },
-    ColumnsMoved { schema: Arc<str>, name: String },
-    Routine { schema: Arc<str>, name: String },
-    Type { schema: Arc<str>, name: String },
-    Operator { schema: Arc<str>, name: String },
+    Moved {
+        from: Candidate<'t>,
+        schema: Arc<str>,
+        name: &'t str,
+    },
+    Removed {
+        schema: Arc<str>,
+        name: String,
+    },
+    Altered {
+        schema: Arc<str>,
+        name: String,
+    },
+    ColumnsMoved {
+        schema: Arc<str>,
+        name: String,
+    },
+    Routine {
+        schema: Arc<str>,
+        name: String,
+    },
+    Type {
+        schema: Arc<str>,
+        name: String,
+    },
+    Operator {
+        schema: Arc<str>,
+        name: String,
+    },
     Schema(Arc<str>),
     /// The search path gets these names; `None` where only the server knows them.
     Path(Option<Vec<String>>),
@@ -68,7 +94,11 @@ impl<'t> Walk<'t> {
     pub(super) fn declare(&mut self) -> Result<(), Rejection> {
         for declaration in std::mem::take(&mut self.declarations) {
             match declaration {
-                Declaration::Relation { schema, name, columns } => {
+                Declaration::Relation {
+                    schema,
+                    name,
+                    columns,
+                } => {
                     self.names.declare_relation(schema, name, columns);
                 }
                 Declaration::Moved { from, schema, name } => self.names.declare_moved(&from, schema, name),
@@ -88,14 +118,21 @@ impl<'t> Walk<'t> {
 
     pub(super) fn kin(&self) -> Kin<'t> {
         let only = self.only.difference(&self.with_descendants).cloned().collect();
-        Kin { catalogue: self.reading.catalogue, only }
+        Kin {
+            catalogue: self.reading.catalogue,
+            only,
+        }
     }
 
     /// The relations that a name in the text may mean.
     pub(super) fn relations(&mut self, relation: &'t RangeVar) -> Result<Vec<Candidate<'t>>, Rejection> {
         let name = relation.relname().unwrap_or_default();
         let candidates = self.names.relations(relation.schemaname(), name)?;
-        let marks = if relation.inh { &mut self.with_descendants } else { &mut self.only };
+        let marks = if relation.inh {
+            &mut self.with_descendants
+        } else {
+            &mut self.only
+        };
         for candidate in &candidates {
             marks.insert((candidate.schema.clone(), Arc::from(candidate.name)));
         }
@@ -117,23 +154,29 @@ impl<'t> Walk<'t> {
     }
 
     pub(super) fn execute(&mut self, schema: Arc<str>, name: &str, class: Class) {
-        let object = Object::Routine { schema, name: Arc::from(name) };
+        let object = Object::Routine {
+            schema,
+            name: Arc::from(name),
+        };
         if matches!(class, Class::User | Class::Unknown | Class::RunsSql) {
             self.ledger.leaves_something = true;
             self.ledger.moves_names = true;
         }
-        self.ledger.add(Effect::with(Action::Execute, object, Detail::Class(class)));
+        self.ledger
+            .add(Effect::with(Action::Execute, object, Detail::Class(class)));
     }
 
     pub(super) fn not_known(&self, what: &str, node: &Node<'_>) -> Rejection {
         let kind = format!("{node:?}");
         let kind = kind.split(['(', ' ']).next().unwrap_or_default();
-        Rejection::not_understood(format!("{what} `{kind}` is not in the list of what can be judged"))
+        Rejection::not_understood(format!(
+            "{what} `{kind}` is not in the list of what can be judged"
+        ))
     }
 }
 
 /// The strings of a list of names, such as a qualified name.
-pub(super) fn strings<'t>(list: &'t NodeList) -> Vec<&'t str> {
+pub(super) fn strings(list: &NodeList) -> Vec<&str> {
     list.iter().filter_map(Node::as_str).collect()
 }
 

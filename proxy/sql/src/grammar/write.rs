@@ -52,7 +52,11 @@ impl<'t> Walk<'t> {
         if let Node::SelectStmt(select) = insert.select_stmt() {
             self.select(select, Some(scope))?;
         }
-        let effect = Effect { columns, rows_only, ..Effect::new(Action::Insert, Object::Database) };
+        let effect = Effect {
+            columns,
+            rows_only,
+            ..Effect::new(Action::Insert, Object::Database)
+        };
         self.ledger.add_on(&target.candidates, &effect);
         self.scopes.place(scope, &[target.item]);
         if let Some(conflict) = insert.on_conflict_clause() {
@@ -99,7 +103,7 @@ impl<'t> Walk<'t> {
         let scope = self.scopes.open(parent);
         self.with_clause(update.with_clause(), scope)?;
         let target = self.target(update.relation())?;
-        self.from_clause(update.from_clause(), scope)?;
+        self.bring_from(update.from_clause(), scope)?;
         self.scopes.place(scope, &[target.item]);
         let columns = self.assignments(update.target_list(), scope, &target)?;
         self.expression(scope, update.where_clause())?;
@@ -116,7 +120,7 @@ impl<'t> Walk<'t> {
         let scope = self.scopes.open(parent);
         self.with_clause(delete.with_clause(), scope)?;
         let target = self.target(delete.relation())?;
-        self.from_clause(delete.using_clause(), scope)?;
+        self.bring_from(delete.using_clause(), scope)?;
         self.scopes.place(scope, &[target.item]);
         self.expression(scope, delete.where_clause())?;
         let filtered = filter::limits(delete.where_clause(), target.alias, &target.candidates);
@@ -132,7 +136,7 @@ impl<'t> Walk<'t> {
         let scope = self.scopes.open(parent);
         self.with_clause(merge.with_clause(), scope)?;
         let target = self.target(merge.relation())?;
-        let source = self.from_item(merge.source_relation(), scope, &[])?;
+        let source = self.bring_item(merge.source_relation(), scope, &[])?;
         self.scopes.place(scope, &[target.item]);
         self.scopes.place(scope, &source);
         self.expression(scope, merge.join_condition())?;
@@ -190,10 +194,18 @@ impl<'t> Walk<'t> {
                     self.expression(sight, value)?;
                 }
                 let rows_only = columns.is_empty();
-                let effect = Effect { columns, rows_only, ..Effect::new(Action::Insert, Object::Database) };
+                let effect = Effect {
+                    columns,
+                    rows_only,
+                    ..Effect::new(Action::Insert, Object::Database)
+                };
                 self.ledger.add_on(&target.candidates, &effect);
             }
-            _ => return Err(Rejection::not_understood("the action in MERGE is not in the list of what can be judged")),
+            _ => {
+                return Err(Rejection::not_understood(
+                    "the action in MERGE is not in the list of what can be judged",
+                ));
+            }
         }
         Ok(())
     }
@@ -209,7 +221,12 @@ impl<'t> Walk<'t> {
         let alias = relation.alias().and_then(|alias| alias.aliasname());
         let candidates = self.ledger.candidates(used).to_vec();
         let item = self.scopes.add_item(item);
-        Ok(Target { item, used, alias, candidates })
+        Ok(Target {
+            item,
+            used,
+            alias,
+            candidates,
+        })
     }
 
     fn target_outputs(&self, target: &Target<'t>) -> Outputs<'t> {
@@ -251,13 +268,19 @@ impl<'t> Walk<'t> {
     }
 
     fn add_update(&mut self, target: &Target<'t>, columns: BTreeSet<Arc<str>>, filtered: bool) {
-        let effect =
-            Effect { columns, filtered: Some(filtered), ..Effect::new(Action::Update, Object::Database) };
+        let effect = Effect {
+            columns,
+            filtered: Some(filtered),
+            ..Effect::new(Action::Update, Object::Database)
+        };
         self.ledger.add_on(&target.candidates, &effect);
     }
 
     fn add_delete(&mut self, target: &Target<'t>, filtered: bool) {
-        let effect = Effect { filtered: Some(filtered), ..Effect::new(Action::Delete, Object::Database) };
+        let effect = Effect {
+            filtered: Some(filtered),
+            ..Effect::new(Action::Delete, Object::Database)
+        };
         self.ledger.add_on(&target.candidates, &effect);
     }
 
@@ -268,7 +291,9 @@ impl<'t> Walk<'t> {
         scope: ScopeId,
         target: &Target<'t>,
     ) -> Result<Outputs<'t>, Rejection> {
-        let Some(returning) = returning else { return Ok(Outputs::Exactly(Vec::new())) };
+        let Some(returning) = returning else {
+            return Ok(Outputs::Exactly(Vec::new()));
+        };
         let (mut old, mut new) = (Some("old"), Some("new"));
         for option in returning.options() {
             match option.option {

@@ -3,13 +3,18 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use postern_sql::{
-    Action, Analysis, Catalogue, Detail, Effect, Object, Reading, Rejection, Relation, RelationKind, Schema, analyse,
+    Action, Analysis, Catalogue, Detail, Effect, Object, Reading, Rejection, Relation, RelationKind, Schema,
+    analyse,
 };
 
 pub const CUSTOMERS: &[&str] = &["id", "name", "country", "ssn", "email"];
 
 fn relation(kind: RelationKind, columns: &[&str]) -> Relation {
-    Relation { kind, columns: columns.iter().map(|name| (*name).to_owned()).collect(), ..Relation::default() }
+    Relation {
+        kind,
+        columns: columns.iter().map(|name| (*name).to_owned()).collect(),
+        ..Relation::default()
+    }
 }
 
 fn names(names: &[&str]) -> BTreeSet<String> {
@@ -18,7 +23,10 @@ fn names(names: &[&str]) -> BTreeSet<String> {
 
 fn child_of(parent: &str, columns: &[&str]) -> Relation {
     let parents = vec![("public".to_owned(), parent.to_owned())];
-    Relation { parents, ..relation(RelationKind::Table, columns) }
+    Relation {
+        parents,
+        ..relation(RelationKind::Table, columns)
+    }
 }
 
 pub fn catalogue() -> Catalogue {
@@ -33,11 +41,20 @@ pub fn catalogue() -> Catalogue {
                     ..relation(RelationKind::Table, &["id", "customer_id", "total", "state"])
                 },
             ),
-            ("events".to_owned(), relation(RelationKind::PartitionedTable, events)),
+            (
+                "events".to_owned(),
+                relation(RelationKind::PartitionedTable, events),
+            ),
             ("events_2024".to_owned(), child_of("events", events)),
             ("events_2025".to_owned(), child_of("events", events)),
-            ("customer_names".to_owned(), relation(RelationKind::View, &["id", "name"])),
-            ("orders_id_seq".to_owned(), relation(RelationKind::Sequence, &["last_value", "log_cnt", "is_called"])),
+            (
+                "customer_names".to_owned(),
+                relation(RelationKind::View, &["id", "name"]),
+            ),
+            (
+                "orders_id_seq".to_owned(),
+                relation(RelationKind::Sequence, &["last_value", "log_cnt", "is_called"]),
+            ),
             (
                 "customers_pkey".to_owned(),
                 Relation {
@@ -47,7 +64,10 @@ pub fn catalogue() -> Catalogue {
             ),
             (
                 "watched".to_owned(),
-                Relation { runs_code: true, ..relation(RelationKind::Table, &["id", "value"]) },
+                Relation {
+                    runs_code: true,
+                    ..relation(RelationKind::Table, &["id", "value"])
+                },
             ),
         ]),
         routines: names(&["evil", "lower", "total_of"]),
@@ -60,8 +80,14 @@ pub fn catalogue() -> Catalogue {
     };
     let secret = Schema {
         relations: BTreeMap::from([
-            ("payroll".to_owned(), relation(RelationKind::Table, &["id", "ssn", "amount"])),
-            ("customers".to_owned(), relation(RelationKind::Table, &["id", "ssn"])),
+            (
+                "payroll".to_owned(),
+                relation(RelationKind::Table, &["id", "ssn", "amount"]),
+            ),
+            (
+                "customers".to_owned(),
+                relation(RelationKind::Table, &["id", "ssn"]),
+            ),
         ]),
         routines: names(&["peek"]),
         operators: names(&["@@@"]),
@@ -79,7 +105,12 @@ pub fn catalogue() -> Catalogue {
 
 pub fn analysed_with(text: &str, catalogue: &Catalogue, path: &[&str]) -> Result<Analysis, Rejection> {
     let search_path: Vec<String> = path.iter().map(|schema| (*schema).to_owned()).collect();
-    let reading = Reading { catalogue, search_path: &search_path, role: "app", standard_conforming_strings: true };
+    let reading = Reading {
+        catalogue,
+        search_path: &search_path,
+        role: "app",
+        standard_conforming_strings: true,
+    };
     analyse(text, &reading)
 }
 
@@ -91,7 +122,11 @@ pub fn analysed(text: &str) -> Result<Analysis, Rejection> {
 pub fn effects_of(analysis: &Analysis) -> Vec<String> {
     let mut lines = Vec::new();
     for statement in &analysis.statements {
-        assert_eq!(statement.effects.first().map(|effect| effect.action), Some(Action::Use), "{statement:?}");
+        assert_eq!(
+            statement.effects.first().map(|effect| effect.action),
+            Some(Action::Use),
+            "{statement:?}"
+        );
         lines.extend(statement.effects.iter().skip(1).map(line));
     }
     lines
@@ -127,7 +162,10 @@ fn line(effect: &Effect) -> String {
         Detail::None => {}
         Detail::Kind(kind) => line.push_str(&format!(" [{kind}]")),
         Detail::Class(class) => line.push_str(&format!(" <{class}>")),
-        Detail::Setting { name, value: Some(value) } => line.push_str(&format!(" {name}={value}")),
+        Detail::Setting {
+            name,
+            value: Some(value),
+        } => line.push_str(&format!(" {name}={value}")),
         Detail::Setting { name, value: None } => line.push_str(&format!(" {name}")),
         Detail::Mode(mode) => line.push_str(&format!(" {mode}")),
         Detail::Channel(Some(channel)) => line.push_str(&format!(" channel {channel}")),
@@ -145,9 +183,14 @@ pub fn check(text: &str, expected: &str) {
 
 #[track_caller]
 pub fn check_on(text: &str, path: &[&str], expected: &str) {
-    let analysis = analysed_with(text, &catalogue(), path).unwrap_or_else(|rejection| panic!("{text}: {rejection}"));
+    let analysis =
+        analysed_with(text, &catalogue(), path).unwrap_or_else(|rejection| panic!("{text}: {rejection}"));
     let mut found = effects_of(&analysis);
-    let mut wanted: Vec<String> = expected.split("; ").filter(|line| !line.is_empty()).map(str::to_owned).collect();
+    let mut wanted: Vec<String> = expected
+        .split("; ")
+        .filter(|line| !line.is_empty())
+        .map(str::to_owned)
+        .collect();
     found.sort();
     found.dedup();
     wanted.sort();

@@ -15,7 +15,9 @@ fn every_statement_of_the_regression_tests_is_analysed_or_refused_and_never_pani
     for file in &files {
         let bytes = std::fs::read(file).unwrap();
         // A few files try other encodings on purpose.
-        let Ok(text) = String::from_utf8(bytes) else { continue };
+        let Ok(text) = String::from_utf8(bytes) else {
+            continue;
+        };
         assert!(text.len() < STATEMENT_BYTES_MAX);
         let _ = analysed(&text);
         for statement in statements_of(&text) {
@@ -29,13 +31,20 @@ fn every_statement_of_the_regression_tests_is_analysed_or_refused_and_never_pani
     }
     let understood = outcomes.get("understood").copied().unwrap_or_default();
     assert!(statements > 30_000, "{statements} statements were found");
-    assert!(!outcomes.keys().any(|outcome| outcome.contains("could not hand this statement over")));
+    assert!(
+        !outcomes
+            .keys()
+            .any(|outcome| outcome.contains("could not hand this statement over"))
+    );
     let strange: usize = outcomes
         .iter()
         .filter(|(outcome, _)| !matches!(outcome.as_str(), "understood" | "syntax"))
         .map(|(_, count)| count)
         .sum();
-    assert!(strange * 200 < understood, "{strange} of {statements} were not understood");
+    assert!(
+        strange * 200 < understood,
+        "{strange} of {statements} were not understood"
+    );
 }
 
 fn outcome_of(statement: &str) -> String {
@@ -58,13 +67,17 @@ fn outcome_of(statement: &str) -> String {
 
 /// The parser's sources, corpus included, lie in the registry that built this test.
 fn regression_files() -> Vec<PathBuf> {
-    let home = std::env::var_os("CARGO_HOME").map(PathBuf::from).or_else(|| {
-        std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cargo"))
-    });
-    let sources = home.expect("neither CARGO_HOME nor HOME is set").join("registry/src");
+    let home = std::env::var_os("CARGO_HOME")
+        .map(PathBuf::from)
+        .or_else(|| std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cargo")));
+    let sources = home
+        .expect("neither CARGO_HOME nor HOME is set")
+        .join("registry/src");
     let registries = std::fs::read_dir(&sources).expect("the cargo registry has no sources");
     for registry in registries.flatten() {
-        let folder = registry.path().join("pg_raw_parse-0.1.0/libpg_query/test/sql/postgres_regress");
+        let folder = registry
+            .path()
+            .join("pg_raw_parse-0.1.0/libpg_query/test/sql/postgres_regress");
         if let Ok(entries) = std::fs::read_dir(folder) {
             let mut files: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
             files.retain(|path| path.extension().is_some_and(|extension| extension == "sql"));
@@ -73,62 +86,65 @@ fn regression_files() -> Vec<PathBuf> {
             return files;
         }
     }
-    panic!("pg_raw_parse-0.1.0 with its corpus is not in {}", sources.display());
+    panic!(
+        "pg_raw_parse-0.1.0 with its corpus is not in {}",
+        sources.display()
+    );
 }
 
 /// Cuts a psql script at semicolons outside quotes and parentheses; its own commands and COPY data make noise.
 fn statements_of(script: &str) -> Vec<String> {
     let mut statements = Vec::new();
     let mut current = String::new();
-    let mut quote: Option<String> = None;
+    let mut quote: Option<&str> = None;
     for line in script.lines() {
         if quote.is_none() && (line.starts_with('\\') || line.starts_with("--")) {
             continue;
         }
         let mut rest = line;
-        while !rest.is_empty() {
-            if let Some(end) = quote.clone() {
-                let Some(at) = rest.find(&end) else {
-                    current.push_str(rest);
-                    break;
-                };
-                current.push_str(&rest[..at + end.len()]);
-                rest = &rest[at + end.len()..];
-                quote = None;
+        while let Some(first) = rest.chars().next() {
+            let mut taken = first.len_utf8();
+            if let Some(end) = quote {
+                match rest.find(end) {
+                    Some(at) => {
+                        taken = at + end.len();
+                        quote = None;
+                    }
+                    None => taken = rest.len(),
+                }
+            } else if rest.starts_with("--") {
+                break;
+            } else if first == ';' && balanced(&current) {
+                statements.push(std::mem::take(&mut current));
+                rest = rest.split_at(taken).1;
                 continue;
+            } else if let Some(tag) = quote_at(rest) {
+                taken = tag.len();
+                quote = Some(tag);
             }
-            let first = rest.chars().next().unwrap();
-            let tag = rest.strip_prefix('$').and_then(|rest| rest.find('$')).map(|at| &rest[..at + 2]);
-            let is_tag = tag.is_some_and(|tag| {
-                tag[1..tag.len() - 1].chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
-                    && !tag[1..].starts_with(|c: char| c.is_ascii_digit())
-            });
-            match first {
-                '\'' | '"' => quote = Some(first.to_string()),
-                '$' if is_tag => {
-                    let tag = tag.unwrap();
-                    quote = Some(tag.to_owned());
-                    current.push_str(tag);
-                    rest = &rest[tag.len()..];
-                    continue;
-                }
-                '-' if rest.starts_with("--") => break,
-                ';' if balanced(&current) => {
-                    statements.push(std::mem::take(&mut current));
-                    rest = &rest[1..];
-                    continue;
-                }
-                _ => {}
-            }
-            current.push(first);
-            rest = &rest[first.len_utf8()..];
+            let (piece, after) = rest.split_at(taken);
+            current.push_str(piece);
+            rest = after;
         }
         current.push('\n');
     }
     statements
 }
 
+/// The quote that a text begins with, if it does.
+fn quote_at(text: &str) -> Option<&str> {
+    if text.starts_with(['\'', '"']) {
+        return Some(text.split_at(1).0);
+    }
+    let inside = text.strip_prefix('$')?;
+    let (tag, _) = inside.split_once('$')?;
+    let is_tag = tag.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+        && !tag.starts_with(|c: char| c.is_ascii_digit());
+    is_tag.then(|| text.split_at(tag.len() + 2).0)
+}
+
 fn balanced(text: &str) -> bool {
-    let atomic = text.to_ascii_uppercase().contains("BEGIN ATOMIC") && !text.to_ascii_uppercase().contains("END");
+    let upper = text.to_ascii_uppercase();
+    let atomic = upper.contains("BEGIN ATOMIC") && !upper.contains("END");
     text.matches('(').count() == text.matches(')').count() && !atomic
 }

@@ -35,11 +35,23 @@ fn chains_of_operators_are_walked_whatever_their_length() {
     assert_eq!(on_small_stack(long("::int")), "understood");
     assert_eq!(on_small_stack(long(" IS NULL")), "understood");
     assert_eq!(on_small_stack(long("[1]")), "syntax");
-    assert_eq!(on_small_stack(format!("SELECT a{} FROM orders", "[1]".repeat(300_000))), "understood");
+    assert_eq!(
+        on_small_stack(format!("SELECT a{} FROM orders", "[1]".repeat(300_000))),
+        "understood"
+    );
     assert_eq!(on_small_stack(long(" COLLATE \"C\"")), "understood");
     assert_eq!(on_small_stack(long(" AT LOCAL")), "understood");
-    assert_eq!(on_small_stack(format!("SELECT 1 {}", "UNION SELECT 1 ".repeat(60_000))), "understood");
-    assert_eq!(on_small_stack(format!("SELECT * FROM orders o {}", "CROSS JOIN orders ".repeat(3_000))), "understood");
+    assert_eq!(
+        on_small_stack(format!("SELECT 1 {}", "UNION SELECT 1 ".repeat(60_000))),
+        "understood"
+    );
+    assert_eq!(
+        on_small_stack(format!(
+            "SELECT * FROM orders o {}",
+            "CROSS JOIN orders ".repeat(3_000)
+        )),
+        "understood"
+    );
 }
 
 #[test]
@@ -48,30 +60,86 @@ fn what_nests_deeper_than_anyone_writes_is_refused() {
         format!("{}{inside}{}", open.repeat(depth), close.repeat(depth))
     };
     for depth in [1_000, 20_000, 60_000] {
-        assert_eq!(on_small_stack(nested("SELECT (", "SELECT 1", ")", depth)), "too large");
-        assert_eq!(on_small_stack(nested("SELECT * FROM (", "SELECT 1", ") x", depth)), "too large");
-        assert_eq!(on_small_stack(nested("WITH x AS (", "SELECT 1", ") SELECT 1", depth)), "too large");
+        assert_eq!(
+            on_small_stack(nested("SELECT (", "SELECT 1", ")", depth)),
+            "too large"
+        );
+        assert_eq!(
+            on_small_stack(nested("SELECT * FROM (", "SELECT 1", ") x", depth)),
+            "too large"
+        );
+        assert_eq!(
+            on_small_stack(nested("WITH x AS (", "SELECT 1", ") SELECT 1", depth)),
+            "too large"
+        );
     }
-    assert_eq!(on_small_stack(format!("SELECT {}", nested("(", "1", ")", 1_000))), "understood");
-    assert_eq!(on_small_stack(format!("SELECT {}", nested("(", "1", ")", 100_000))), "too large");
-    assert_eq!(on_small_stack(format!("SELECT {}", nested("abs(", "1", ")", 3_000))), "understood");
-    assert_eq!(on_small_stack(format!("SELECT {}", nested("- ", "1", "", 100_000))), "too large");
-    assert_eq!(on_small_stack(format!("SELECT {}", nested("NOT ", "true", "", 100_000))), "too large");
-    assert_eq!(on_small_stack(format!("SELECT {}", nested("ARRAY[", "1", "]", 3_000))), "understood");
-    assert_eq!(on_small_stack(format!("SELECT {}", nested("CASE WHEN true THEN ", "1", " END", 1_000))), "understood");
-    assert_eq!(on_small_stack(nested("EXPLAIN ", "SELECT 1", "", 60_000)), "syntax");
     assert_eq!(
-        on_small_stack(format!("SELECT * FROM {}", nested("(orders JOIN ", "orders", " ON true)", 1_000))),
+        on_small_stack(format!("SELECT {}", nested("(", "1", ")", 1_000))),
+        "understood"
+    );
+    assert_eq!(
+        on_small_stack(format!("SELECT {}", nested("(", "1", ")", 100_000))),
         "too large"
     );
-    assert_eq!(on_small_stack(format!("SELECT * FROM {}", nested("(", "orders", " JOIN orders ON true)", 1_000))),
-        "understood");
-    assert_eq!(on_small_stack(format!("CREATE SCHEMA x {}", "CREATE TABLE t (a int) ".repeat(2_000))), "understood");
+    assert_eq!(
+        on_small_stack(format!("SELECT {}", nested("abs(", "1", ")", 3_000))),
+        "understood"
+    );
+    assert_eq!(
+        on_small_stack(format!("SELECT {}", nested("- ", "1", "", 100_000))),
+        "too large"
+    );
+    assert_eq!(
+        on_small_stack(format!("SELECT {}", nested("NOT ", "true", "", 100_000))),
+        "too large"
+    );
+    assert_eq!(
+        on_small_stack(format!("SELECT {}", nested("ARRAY[", "1", "]", 3_000))),
+        "understood"
+    );
+    assert_eq!(
+        on_small_stack(format!(
+            "SELECT {}",
+            nested("CASE WHEN true THEN ", "1", " END", 1_000)
+        )),
+        "understood"
+    );
+    assert_eq!(
+        on_small_stack(nested("EXPLAIN ", "SELECT 1", "", 60_000)),
+        "syntax"
+    );
+    assert_eq!(
+        on_small_stack(format!(
+            "SELECT * FROM {}",
+            nested("(orders JOIN ", "orders", " ON true)", 1_000)
+        )),
+        "too large"
+    );
+    assert_eq!(
+        on_small_stack(format!(
+            "SELECT * FROM {}",
+            nested("(", "orders", " JOIN orders ON true)", 1_000)
+        )),
+        "understood"
+    );
+    assert_eq!(
+        on_small_stack(format!(
+            "CREATE SCHEMA x {}",
+            "CREATE TABLE t (a int) ".repeat(2_000)
+        )),
+        "understood"
+    );
 }
 
 #[test]
 fn queries_may_nest_as_deep_as_the_limit_says() {
-    let nested = |depth: usize| format!("{}SELECT 1{}", "SELECT * FROM (".repeat(depth), ") x".repeat(depth));
+    let nested = |depth: usize| {
+        format!(
+            "{}SELECT 1{}",
+            "SELECT * FROM (".repeat(depth),
+            ") x".repeat(depth)
+        )
+    };
     assert_eq!(on_small_stack(nested(90)), "understood");
     assert_eq!(on_small_stack(nested(200)), "too large");
 }
@@ -79,14 +147,28 @@ fn queries_may_nest_as_deep_as_the_limit_says() {
 #[test]
 fn long_texts_and_long_lists_have_limits() {
     let list = vec!["1"; 100_000].join(",");
-    check(&format!("SELECT id FROM orders WHERE id IN ({list})"), "select public.orders(id)");
-    assert_eq!(on_small_stack(format!("SELECT '{}'", "x".repeat(STATEMENT_BYTES_MAX - 20))), "understood");
-    assert_eq!(on_small_stack(format!("SELECT '{}'", "x".repeat(STATEMENT_BYTES_MAX))), "too large");
+    check(
+        &format!("SELECT id FROM orders WHERE id IN ({list})"),
+        "select public.orders(id)",
+    );
+    assert_eq!(
+        on_small_stack(format!("SELECT '{}'", "x".repeat(STATEMENT_BYTES_MAX - 20))),
+        "understood"
+    );
+    assert_eq!(
+        on_small_stack(format!("SELECT '{}'", "x".repeat(STATEMENT_BYTES_MAX))),
+        "too large"
+    );
     assert_eq!(on_small_stack("SELECT 1;".repeat(9_000)), "understood");
     assert_eq!(on_small_stack("SELECT 1;".repeat(100_000)), "too large");
     assert_eq!(on_small_stack(";".repeat(1_000_000)), "understood");
-    assert_eq!(on_small_stack(format!("GRANT EXECUTE ON FUNCTION f(numeric({})) TO x", vec!["1"; 300_000].join("+"))),
-        "too large");
+    assert_eq!(
+        on_small_stack(format!(
+            "GRANT EXECUTE ON FUNCTION f(numeric({})) TO x",
+            vec!["1"; 300_000].join("+")
+        )),
+        "too large"
+    );
 }
 
 #[test]

@@ -80,7 +80,10 @@ fn any_certificate_whose_key_the_client_holds_gets_through_the_handshake() {
     let middle = root.intermediate("middle");
     let expired = middle.leaf_with(|params| params.not_after = rcgen::date_time_ymd(2026, 5, 2));
     for leaf in [middle.leaf(ID), expired] {
-        assert_eq!(handshake(&Limits::default(), vec![leaf, middle.der.clone()], Some(key())), Ok(2));
+        assert_eq!(
+            handshake(&Limits::default(), vec![leaf, middle.der.clone()], Some(key())),
+            Ok(2)
+        );
     }
 }
 
@@ -95,10 +98,16 @@ fn a_chain_beyond_the_limits_does_not() {
     let root = root("root");
     let leaf = root.leaf(ID);
     let chain = |length: usize| vec![leaf.clone(); length];
-    let limits = Limits { chain_certificates_max: 3, ..Limits::default() };
+    let limits = Limits {
+        chain_certificates_max: 3,
+        ..Limits::default()
+    };
     assert_eq!(handshake(&limits, chain(3), Some(key())), Ok(3));
     assert!(handshake(&limits, chain(4), Some(key())).is_err());
-    let limits = Limits { chain_bytes_max: leaf.len() * 2, ..Limits::default() };
+    let limits = Limits {
+        chain_bytes_max: leaf.len() * 2,
+        ..Limits::default()
+    };
     assert_eq!(handshake(&limits, chain(2), Some(key())), Ok(2));
     assert!(handshake(&limits, chain(3), Some(key())).is_err());
 }

@@ -36,7 +36,11 @@ impl World {
         let server = Server::start(&signer.key_set()).await;
         let identities = Identities::new(&limits, &[server.allowed()]).unwrap();
         identities.set_known(trusting(&server.issuer(), None));
-        World { server, identities, signer }
+        World {
+            server,
+            identities,
+            signer,
+        }
     }
 
     pub(super) fn token(&self) -> String {
@@ -48,7 +52,10 @@ impl World {
     }
 
     pub(super) async fn login(&self, token: &str, now_ms: i64) -> Result<(), Error> {
-        self.identities.by_token(token.as_bytes(), home(), now_ms).await.map(drop)
+        self.identities
+            .by_token(token.as_bytes(), home(), now_ms)
+            .await
+            .map(drop)
     }
 }
 
@@ -57,7 +64,10 @@ fn trusting(iss: &str, jwks_uri: Option<String>) -> Arc<Known> {
     entry.algorithms = vec!["ES256".into(), "RS256".into()];
     entry.stable_ids = vec!["sub".into()];
     entry.jwks_uri = jwks_uri;
-    known(&snapshot(vec![entry], vec![workload("deploy", vec![by_claims("ci", &[("sub", "deploy")])])]))
+    known(&snapshot(
+        vec![entry],
+        vec![workload("deploy", vec![by_claims("ci", &[("sub", "deploy")])])],
+    ))
 }
 
 fn both(first: &Signer, second: &Signer) -> Answer {
@@ -67,7 +77,10 @@ fn both(first: &Signer, second: &Signer) -> Answer {
 
 #[track_caller]
 fn unavailable(outcome: Result<(), Error>) {
-    assert!(matches!(outcome, Err(Error::KeysUnavailable { .. })), "{outcome:?}");
+    assert!(
+        matches!(outcome, Err(Error::KeysUnavailable { .. })),
+        "{outcome:?}"
+    );
 }
 
 #[tokio::test]
@@ -84,7 +97,9 @@ async fn keys_are_found_by_discovery_and_then_kept() {
 async fn a_configured_address_of_keys_needs_no_discovery() {
     let world = World::new().await;
     let keys = format!("{}/keys", world.server.issuer());
-    world.identities.set_known(trusting("https://issuer.invalid", Some(keys)));
+    world
+        .identities
+        .set_known(trusting("https://issuer.invalid", Some(keys)));
     let token = world.signer.token(&claims("https://issuer.invalid", NOW_MS));
     world.login(&token, NOW_MS).await.unwrap();
     assert_eq!((world.server.discoveries(), world.server.key_fetches()), (0, 1));
@@ -109,9 +124,8 @@ async fn a_crowd_with_an_unknown_key_causes_one_fetch() {
     let (outcomes, ()) = tokio::join!(logins, opened);
     assert_eq!((world.server.discoveries(), world.server.key_fetches()), (1, 1));
     assert_eq!(outcomes.iter().filter(|outcome| outcome.is_ok()).count(), 500);
-    let unknown = |outcome: &Result<(), Error>| {
-        matches!(outcome, Err(error) if error.code() == "token_unknown_key")
-    };
+    let unknown =
+        |outcome: &Result<(), Error>| matches!(outcome, Err(error) if error.code() == "token_unknown_key");
     assert_eq!(outcomes.iter().filter(|outcome| unknown(outcome)).count(), 500);
 }
 
@@ -152,7 +166,9 @@ async fn a_removed_key_is_refused_once_its_set_is_no_longer_fresh() {
     lasting["exp"] = json!((NOW_MS + 2 * HOUR_MS) / 1000);
     let token = world.signer.token(&lasting);
     world.login(&token, NOW_MS).await.unwrap();
-    world.server.set_keys(Answer::Body(Signer::ec("second").key_set().to_string()));
+    world
+        .server
+        .set_keys(Answer::Body(Signer::ec("second").key_set().to_string()));
     let later = NOW_MS + 9 * MINUTE_MS;
     world.identities.keyring.refresh(later).await;
     assert_eq!(world.server.key_fetches(), 1, "still fresh");
@@ -165,13 +181,26 @@ async fn a_removed_key_is_refused_once_its_set_is_no_longer_fresh() {
 
 #[tokio::test]
 async fn cache_control_counts_only_within_the_limits() {
-    for (value, fresh_minutes) in [("max-age=1", 5), ("no-store", 5), ("max-age=600", 10), ("max-age=9999999", 24 * 60)] {
+    for (value, fresh_minutes) in [
+        ("max-age=1", 5),
+        ("no-store", 5),
+        ("max-age=600", 10),
+        ("max-age=9999999", 24 * 60),
+    ] {
         let world = World::new().await;
         world.server.set_cache_control(value);
         world.login(&world.token(), NOW_MS).await.unwrap();
-        world.identities.keyring.refresh(NOW_MS + fresh_minutes * MINUTE_MS - 1).await;
+        world
+            .identities
+            .keyring
+            .refresh(NOW_MS + fresh_minutes * MINUTE_MS - 1)
+            .await;
         assert_eq!(world.server.key_fetches(), 1, "{value}");
-        world.identities.keyring.refresh(NOW_MS + fresh_minutes * MINUTE_MS).await;
+        world
+            .identities
+            .keyring
+            .refresh(NOW_MS + fresh_minutes * MINUTE_MS)
+            .await;
         assert_eq!(world.server.key_fetches(), 2, "{value}");
     }
 }
@@ -202,7 +231,10 @@ async fn an_issuer_that_comes_back_is_asked_again() {
     let issuer = world.server.issuer();
     let discovery = json!({"issuer": issuer, "jwks_uri": format!("{issuer}/keys")});
     world.server.set_discovery(Answer::Body(discovery.to_string()));
-    world.login(&world.token(), NOW_MS + 30 * SECOND_MS).await.unwrap();
+    world
+        .login(&world.token(), NOW_MS + 30 * SECOND_MS)
+        .await
+        .unwrap();
 }
 
 #[tokio::test]
@@ -218,7 +250,11 @@ async fn bad_key_sets_are_not_taken_and_old_keys_stay() {
         Answer::Body(r#"{"keys":[]}"#.into()),
         Answer::Body(r#"{"keys":[],"keys":[]}"#.into()),
         Answer::Body(json!({ "keys": many }).to_string()),
-        Answer::Body(format!("{}{}", world.signer.key_set(), " ".repeat(limits.jwks_bytes_max))),
+        Answer::Body(format!(
+            "{}{}",
+            world.signer.key_set(),
+            " ".repeat(limits.jwks_bytes_max)
+        )),
         Answer::Status(500),
         Answer::Status(204),
         Answer::Redirect(format!("{}/keys", world.server.issuer())),
@@ -261,7 +297,9 @@ async fn a_discovery_document_must_name_its_issuer_and_keep_keys_at_home() {
         assert_eq!(world.server.key_fetches(), 0, "{document}");
     }
     let world = World::new().await;
-    world.server.set_discovery(Answer::Redirect(format!("{}/keys", elsewhere.issuer())));
+    world
+        .server
+        .set_discovery(Answer::Redirect(format!("{}/keys", elsewhere.issuer())));
     unavailable(world.login(&world.token(), NOW_MS).await);
     assert_eq!(elsewhere.key_fetches(), 0);
 }
@@ -273,17 +311,44 @@ async fn a_host_is_dialled_only_as_the_gateways_own_file_allows() {
     let allowed = server.allowed();
     for (hosts, works) in [
         (vec![], false),
-        (vec![IssuerHost { plain_http: false, ..allowed.clone() }], false),
-        (vec![IssuerHost { private_address: false, ..allowed.clone() }], false),
-        (vec![IssuerHost { host: "127.0.0.1".into(), ..allowed.clone() }], false),
-        (vec![IssuerHost { host: format!("localhost:{}", server.port), ..allowed.clone() }], false),
+        (
+            vec![IssuerHost {
+                plain_http: false,
+                ..allowed.clone()
+            }],
+            false,
+        ),
+        (
+            vec![IssuerHost {
+                private_address: false,
+                ..allowed.clone()
+            }],
+            false,
+        ),
+        (
+            vec![IssuerHost {
+                host: "127.0.0.1".into(),
+                ..allowed.clone()
+            }],
+            false,
+        ),
+        (
+            vec![IssuerHost {
+                host: format!("localhost:{}", server.port),
+                ..allowed.clone()
+            }],
+            false,
+        ),
         (vec![allowed.clone()], true),
     ] {
         let identities = Identities::new(&Limits::default(), &hosts).unwrap();
         identities.set_known(trusting(&server.issuer(), None));
         let before = server.discoveries();
         let token = signer.token(&claims(&server.issuer(), NOW_MS));
-        let outcome = identities.by_token(token.as_bytes(), home(), NOW_MS).await.map(drop);
+        let outcome = identities
+            .by_token(token.as_bytes(), home(), NOW_MS)
+            .await
+            .map(drop);
         assert_eq!(outcome.is_ok(), works, "{hosts:?} {outcome:?}");
         assert_eq!(server.discoveries() > before, works, "{hosts:?}");
     }
@@ -293,22 +358,43 @@ async fn a_host_is_dialled_only_as_the_gateways_own_file_allows() {
 async fn names_that_resolve_to_private_addresses_are_not_dialled() {
     let signer = Signer::ec("first");
     let server = Server::start(&signer.key_set()).await;
-    for host in ["localhost", "127.1", "2130706433", "0x7f000001", "0", "[::1]", "[::ffff:127.0.0.1]", "169.254.169.254"] {
+    for host in [
+        "localhost",
+        "127.1",
+        "2130706433",
+        "0x7f000001",
+        "0",
+        "[::1]",
+        "[::ffff:127.0.0.1]",
+        "169.254.169.254",
+    ] {
         let iss = format!("http://{host}:{}", server.port);
         // Allowed to speak plain HTTP, so that only the address stands in the way.
-        let allowed =
-            IssuerHost { host: format!("{host}:{}", server.port), private_address: false, ..server.allowed() };
+        let allowed = IssuerHost {
+            host: format!("{host}:{}", server.port),
+            private_address: false,
+            ..server.allowed()
+        };
         let identities = Identities::new(&Limits::default(), &[allowed]).unwrap();
         identities.set_known(trusting(&iss, None));
         let token = signer.token(&claims(&iss, NOW_MS));
-        unavailable(identities.by_token(token.as_bytes(), home(), NOW_MS).await.map(drop));
+        unavailable(
+            identities
+                .by_token(token.as_bytes(), home(), NOW_MS)
+                .await
+                .map(drop),
+        );
     }
     assert_eq!(server.discoveries(), 0);
 }
 
 #[tokio::test]
 async fn a_silent_issuer_costs_a_bounded_time() {
-    let world = World::with(Limits { keys_fetch_timeout_ms: 50, ..Limits::default() }).await;
+    let world = World::with(Limits {
+        keys_fetch_timeout_ms: 50,
+        ..Limits::default()
+    })
+    .await;
     world.server.set_keys(Answer::Silence);
     unavailable(world.login(&world.token(), NOW_MS).await);
     assert_eq!(world.server.key_fetches(), 1);
@@ -321,7 +407,12 @@ async fn a_client_that_goes_away_does_not_spoil_the_fetch_for_others() {
     let token = world.token();
     let mut login = Box::pin(world.login(&token, NOW_MS));
     while world.server.discoveries() == 0 {
-        assert!(login.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+        assert!(
+            login
+                .as_mut()
+                .poll(&mut Context::from_waker(Waker::noop()))
+                .is_pending()
+        );
         tokio::task::yield_now().await;
     }
     drop(login);
@@ -340,7 +431,10 @@ async fn the_background_task_fetches_what_a_snapshot_brings() {
     world.identities.keyring.refresh(NOW_MS).await;
     assert_eq!(world.server.key_fetches(), 1);
     let ages = world.identities.keys_ages(NOW_MS + 5 * SECOND_MS);
-    assert_eq!((ages[0].issuer.as_str(), ages[0].age_seconds, ages[0].keys), ("ci", Some(5), 1));
+    assert_eq!(
+        (ages[0].issuer.as_str(), ages[0].age_seconds, ages[0].keys),
+        ("ci", Some(5), 1)
+    );
     // A snapshot that keeps the issuer keeps its keys.
     world.identities.set_known(trusting(&world.server.issuer(), None));
     world.login(&world.token(), NOW_MS).await.unwrap();
@@ -350,7 +444,10 @@ async fn the_background_task_fetches_what_a_snapshot_brings() {
 #[tokio::test]
 async fn two_issuers_with_the_same_key_id_never_share_keys() {
     let (one, two) = (Signer::ec("same"), Signer::ec("same"));
-    let (first, second) = (Server::start(&one.key_set()).await, Server::start(&two.key_set()).await);
+    let (first, second) = (
+        Server::start(&one.key_set()).await,
+        Server::start(&two.key_set()).await,
+    );
     let identities = Identities::new(&Limits::default(), &[first.allowed(), second.allowed()]).unwrap();
     let entry = |name: &str, server: &Server| {
         let mut entry = issuer(name, Preset::Oidc, Some(&server.issuer()));
@@ -360,15 +457,27 @@ async fn two_issuers_with_the_same_key_id_never_share_keys() {
     };
     let rules = |name: &str| vec![by_claims(name, &[("sub", "deploy")])];
     let workloads = vec![workload("one", rules("first")), workload("two", rules("second"))];
-    identities.set_known(known(&snapshot(vec![entry("first", &first), entry("second", &second)], workloads)));
-    for (signer, server, expected) in
-        [(&one, &first, Some("one")), (&two, &second, Some("two")), (&one, &second, None), (&two, &first, None)]
-    {
+    identities.set_known(known(&snapshot(
+        vec![entry("first", &first), entry("second", &second)],
+        workloads,
+    )));
+    for (signer, server, expected) in [
+        (&one, &first, Some("one")),
+        (&two, &second, Some("two")),
+        (&one, &second, None),
+        (&two, &first, None),
+    ] {
         let token = signer.token(&claims(&server.issuer(), NOW_MS));
         let outcome = identities.by_token(token.as_bytes(), home(), NOW_MS).await;
         match (outcome, expected) {
             (Ok(identity), Some(name)) => assert_eq!(identity.workload().name, name),
-            (Err(Error::Token { cause: TokenError::Signature, .. }), None) => {}
+            (
+                Err(Error::Token {
+                    cause: TokenError::Signature,
+                    ..
+                }),
+                None,
+            ) => {}
             (outcome, _) => panic!("{outcome:?}"),
         }
     }
@@ -397,19 +506,35 @@ async fn an_https_issuer_is_verified_by_the_authority_that_its_host_names() {
         std::fs::write(&path, authority.pem()).unwrap();
         path
     };
-    let (right, wrong) = (write("right.pem", &authority), write("wrong.pem", &super::pki::root("issuers")));
+    let (right, wrong) = (
+        write("right.pem", &authority),
+        write("wrong.pem", &super::pki::root("issuers")),
+    );
     for (ca, works) in [(Some(right), true), (Some(wrong), false), (None, false)] {
-        let hosts = [IssuerHost { ca, plain_http: false, ..server.allowed() }];
+        let hosts = [IssuerHost {
+            ca,
+            plain_http: false,
+            ..server.allowed()
+        }];
         let identities = Identities::new(&Limits::default(), &hosts).unwrap();
         identities.set_known(trusting(&server.issuer(), None));
         let token = signer.token(&claims(&server.issuer(), NOW_MS));
-        let outcome = identities.by_token(token.as_bytes(), home(), NOW_MS).await.map(drop);
+        let outcome = identities
+            .by_token(token.as_bytes(), home(), NOW_MS)
+            .await
+            .map(drop);
         assert_eq!(outcome.is_ok(), works, "{outcome:?}");
     }
-    let unreadable = IssuerHost { ca: Some(folder.path().join("none.pem")), ..server.allowed() };
+    let unreadable = IssuerHost {
+        ca: Some(folder.path().join("none.pem")),
+        ..server.allowed()
+    };
     assert!(Identities::new(&Limits::default(), &[unreadable]).is_err());
     for host in ["", "a/b", "a b", "https://a", "a:b", "u@a"] {
-        let entry = IssuerHost { host: host.into(), ..server.allowed() };
+        let entry = IssuerHost {
+            host: host.into(),
+            ..server.allowed()
+        };
         assert!(Identities::new(&Limits::default(), &[entry]).is_err(), "{host}");
     }
 }

@@ -10,3 +10,32 @@ mod server;
 mod sessions;
 mod tokens;
 mod world;
+
+/// A small generator, always the same numbers: what it found once it finds again.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, end: usize) -> usize {
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        usize::try_from(self.0 >> 33).unwrap() % end
+    }
+
+    /// The same bytes with a few of them changed, taken out or cut off.
+    fn damaged(&mut self, bytes: &[u8]) -> Vec<u8> {
+        let mut bytes = bytes.to_vec();
+        for _ in 0..=self.below(4) {
+            let position = self.below(bytes.len().max(1));
+            match self.below(4) {
+                0 if position < bytes.len() => drop(bytes.remove(position)),
+                1 => bytes.truncate(position),
+                2 => bytes.insert(position, u8::try_from(self.below(256)).unwrap()),
+                _ if position < bytes.len() => bytes[position] = u8::try_from(self.below(256)).unwrap(),
+                _ => {}
+            }
+        }
+        bytes
+    }
+}

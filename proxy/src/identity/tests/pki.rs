@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
 use rcgen::{
-    BasicConstraints, CertificateParams, CustomExtension, DistinguishedName, DnType,
-    ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose, SanType, SerialNumber, date_time_ymd,
+    BasicConstraints, CertificateParams, CustomExtension, DistinguishedName, DnType, ExtendedKeyUsagePurpose,
+    IsCa, Issuer, KeyPair, KeyUsagePurpose, SanType, SerialNumber, date_time_ymd,
 };
 use rustls::pki_types::CertificateDer;
 
@@ -34,7 +34,10 @@ pub(super) fn root_with(name: &str, change: impl FnOnce(&mut CertificateParams))
     let mut params = authority_params(name);
     change(&mut params);
     let der = params.self_signed(&key).unwrap().der().clone();
-    Authority { der, issuer: Issuer::new(params, key) }
+    Authority {
+        der,
+        issuer: Issuer::new(params, key),
+    }
 }
 
 /// The same authority, with the same key, issued again.
@@ -44,14 +47,27 @@ pub(super) fn renewed(authority: Authority, name: &str) -> (Authority, Authority
     let mut params = authority_params(name);
     params.serial_number = Some(SerialNumber::from(77));
     let der = params.self_signed(&key).unwrap().der().clone();
-    (authority, Authority { der, issuer: Issuer::new(params, key) })
+    (
+        authority,
+        Authority {
+            der,
+            issuer: Issuer::new(params, key),
+        },
+    )
 }
 
 impl Authority {
     pub(super) fn pem(&self) -> String {
         let body = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, &self.der);
-        let lines: Vec<&str> = body.as_bytes().chunks(64).map(|line| str::from_utf8(line).unwrap()).collect();
-        format!("-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n", lines.join("\n"))
+        let lines: Vec<&str> = body
+            .as_bytes()
+            .chunks(64)
+            .map(|line| str::from_utf8(line).unwrap())
+            .collect();
+        format!(
+            "-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n",
+            lines.join("\n")
+        )
     }
 
     pub(super) fn intermediate(&self, name: &str) -> Authority {
@@ -67,7 +83,10 @@ impl Authority {
         let mut params = authority_params(name);
         change(&mut params);
         let der = params.signed_by(&key, &self.issuer).unwrap().der().clone();
-        Authority { der, issuer: Issuer::new(params, key) }
+        Authority {
+            der,
+            issuer: Issuer::new(params, key),
+        }
     }
 
     pub(super) fn leaf(&self, id: &str) -> CertificateDer<'static> {
@@ -95,8 +114,10 @@ pub(super) fn leaf_params() -> CertificateParams {
     params.serial_number = Some(SerialNumber::from_slice(&[0x0a, 0xbc]));
     params.subject_alt_names = vec![uri(ID)];
     params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
-    params.extended_key_usages =
-        vec![ExtendedKeyUsagePurpose::ClientAuth, ExtendedKeyUsagePurpose::ServerAuth];
+    params.extended_key_usages = vec![
+        ExtendedKeyUsagePurpose::ClientAuth,
+        ExtendedKeyUsagePurpose::ServerAuth,
+    ];
     params
 }
 
@@ -147,6 +168,9 @@ pub(super) fn trusting(authorities: &[&Authority]) -> Identities {
 }
 
 pub(super) fn bundle(authorities: &[&Authority]) -> BTreeMap<String, Chain> {
-    let certificates = authorities.iter().map(|authority| authority.der.clone()).collect();
+    let certificates = authorities
+        .iter()
+        .map(|authority| authority.der.clone())
+        .collect();
     BTreeMap::from([(DOMAIN.to_owned(), certificates)])
 }

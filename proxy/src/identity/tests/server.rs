@@ -87,14 +87,23 @@ impl Server {
 
     /// Its `iss`.
     pub(super) fn issuer(&self) -> String {
-        let host = if self.scheme == "https" { "localhost" } else { "127.0.0.1" };
+        let host = if self.scheme == "https" {
+            "localhost"
+        } else {
+            "127.0.0.1"
+        };
         format!("{}://{host}:{}", self.scheme, self.port)
     }
 
     /// The entry of `issuer_hosts` that allows it.
     pub(super) fn allowed(&self) -> IssuerHost {
         let host = self.issuer().split_once("://").unwrap().1.to_owned();
-        IssuerHost { host, plain_http: true, private_address: true, ca: None }
+        IssuerHost {
+            host,
+            plain_http: true,
+            private_address: true,
+            ca: None,
+        }
     }
 
     pub(super) fn set_discovery(&self, answer: Answer) {

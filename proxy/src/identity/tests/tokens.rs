@@ -7,19 +7,20 @@ use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::KeySize;
 use aws_lc_rs::signature::{
     self, ECDSA_P256_SHA256_ASN1_SIGNING, ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED_SIGNING,
-    ECDSA_P521_SHA512_FIXED_SIGNING, EcdsaKeyPair, EcdsaSigningAlgorithm, Ed25519KeyPair, KeyPair, RsaEncoding,
+    ECDSA_P521_SHA512_FIXED_SIGNING, EcdsaKeyPair, EcdsaSigningAlgorithm, Ed25519KeyPair, KeyPair,
+    RsaEncoding,
 };
 use base64::Engine as _;
 use base64::engine::general_purpose::{URL_SAFE, URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 
+use super::super::Identities;
 use super::super::json;
 use super::super::keys::{Algorithm, Error as KeysError, KeySet, NoKey};
 use super::issuers::World;
 use super::pki::NOW_MS;
 use super::server::{Answer, Server};
 use super::world::{AUDIENCE, by_claims, home, issuer, known, snapshot, workload};
-use super::super::Identities;
 use crate::config::Limits;
 use postern_link::snapshot::Preset;
 
@@ -30,9 +31,19 @@ pub(super) struct Signer {
 }
 
 enum Key {
-    Ec { pair: EcdsaKeyPair, curve: &'static str, algorithm: &'static str },
-    Rsa { pair: &'static signature::RsaKeyPair, encoding: &'static dyn RsaEncoding, algorithm: &'static str },
-    Ed { pair: Ed25519KeyPair },
+    Ec {
+        pair: EcdsaKeyPair,
+        curve: &'static str,
+        algorithm: &'static str,
+    },
+    Rsa {
+        pair: &'static signature::RsaKeyPair,
+        encoding: &'static dyn RsaEncoding,
+        algorithm: &'static str,
+    },
+    Ed {
+        pair: Ed25519KeyPair,
+    },
 }
 
 fn rsa_pair() -> &'static signature::RsaKeyPair {
@@ -53,7 +64,14 @@ impl Signer {
         algorithm: &'static str,
     ) -> Signer {
         let pair = EcdsaKeyPair::generate(signing).unwrap();
-        Signer { id: id.into(), key: Key::Ec { pair, curve, algorithm } }
+        Signer {
+            id: id.into(),
+            key: Key::Ec {
+                pair,
+                curve,
+                algorithm,
+            },
+        }
     }
 
     pub(super) fn rsa(id: &str) -> Signer {
@@ -61,11 +79,23 @@ impl Signer {
     }
 
     fn rsa_with(id: &str, encoding: &'static dyn RsaEncoding, algorithm: &'static str) -> Signer {
-        Signer { id: id.into(), key: Key::Rsa { pair: rsa_pair(), encoding, algorithm } }
+        Signer {
+            id: id.into(),
+            key: Key::Rsa {
+                pair: rsa_pair(),
+                encoding,
+                algorithm,
+            },
+        }
     }
 
     fn ed(id: &str) -> Signer {
-        Signer { id: id.into(), key: Key::Ed { pair: Ed25519KeyPair::generate().unwrap() } }
+        Signer {
+            id: id.into(),
+            key: Key::Ed {
+                pair: Ed25519KeyPair::generate().unwrap(),
+            },
+        }
     }
 
     fn algorithm(&self) -> &'static str {
@@ -89,7 +119,9 @@ impl Signer {
                 let exponent = public.exponent().big_endian_without_leading_zero();
                 json!({"kty": "RSA", "n": encode(modulus), "e": encode(exponent)})
             }
-            Key::Ed { pair } => json!({"kty": "OKP", "crv": "Ed25519", "x": encode(pair.public_key().as_ref())}),
+            Key::Ed { pair } => {
+                json!({"kty": "OKP", "crv": "Ed25519", "x": encode(pair.public_key().as_ref())})
+            }
         };
         key["kid"] = json!(self.id);
         key["use"] = json!("sig");
@@ -101,7 +133,15 @@ impl Signer {
     }
 
     pub(super) fn token(&self, claims: &Value) -> String {
-        self.token_with(&json!({"alg": self.algorithm(), "typ": "JWT", "kid": self.id}), claims)
+        self.token_with(
+            &json!({"alg": self.algorithm(), "typ": "JWT", "kid": self.id}),
+            claims,
+        )
+    }
+
+    /// A token whose header lies about its algorithm, to ask for an unknown key.
+    pub(super) fn token_as_rs256(&self, claims: &Value) -> String {
+        self.token_with(&json!({"alg": "RS256", "kid": self.id}), claims)
     }
 
     fn token_with(&self, header: &Value, claims: &Value) -> String {
@@ -115,10 +155,15 @@ impl Signer {
 
     fn sign(&self, message: &[u8]) -> Vec<u8> {
         match &self.key {
-            Key::Ec { pair, .. } => pair.sign(&SystemRandom::new(), message).unwrap().as_ref().to_vec(),
+            Key::Ec { pair, .. } => pair
+                .sign(&SystemRandom::new(), message)
+                .unwrap()
+                .as_ref()
+                .to_vec(),
             Key::Rsa { pair, encoding, .. } => {
                 let mut bytes = vec![0; pair.public_modulus_len()];
-                pair.sign(*encoding, &SystemRandom::new(), message, &mut bytes).unwrap();
+                pair.sign(*encoding, &SystemRandom::new(), message, &mut bytes)
+                    .unwrap();
                 bytes
             }
             Key::Ed { pair } => pair.sign(message).as_ref().to_vec(),
@@ -190,7 +235,9 @@ async fn an_unsigned_token_is_refused_however_it_says_so() {
         let stripped = format!("{}.", signed.rsplit_once('.').unwrap().0);
         assert_eq!(refused(&world, &stripped).await, Some("token_unsigned"), "{name}");
     }
-    let without = world.signer.signed(r#"{"kid":"first"}"#, &good(&world).to_string());
+    let without = world
+        .signer
+        .signed(r#"{"kid":"first"}"#, &good(&world).to_string());
     assert_eq!(refused(&world, &without).await, Some("token_unsigned"));
     let stripped = format!("{}.", world.token().rsplit_once('.').unwrap().0);
     assert_eq!(refused(&world, &stripped).await, Some("token_signature"));
@@ -202,9 +249,22 @@ async fn a_public_key_is_never_a_shared_secret() {
     let signer = Signer::rsa("first");
     world.server.set_keys(Answer::Body(signer.key_set().to_string()));
     let public = rsa_pair().public_key().as_ref();
-    for name in ["HS256", "HS384", "HS512", "hs256", "RS1", "rs256", "ES256K", "RS256 "] {
-        let message = format!("{}.{}", encode(json!({"alg": name, "kid": "first"}).to_string()), encode(good(&world).to_string()));
-        for secret in [public, rsa_pair().public_key().modulus().big_endian_without_leading_zero(), b""] {
+    for name in [
+        "HS256", "HS384", "HS512", "hs256", "RS1", "rs256", "ES256K", "RS256 ",
+    ] {
+        let message = format!(
+            "{}.{}",
+            encode(json!({"alg": name, "kid": "first"}).to_string()),
+            encode(good(&world).to_string())
+        );
+        for secret in [
+            public,
+            rsa_pair()
+                .public_key()
+                .modulus()
+                .big_endian_without_leading_zero(),
+            b"",
+        ] {
             let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, secret), message.as_bytes());
             let token = format!("{message}.{}", encode(tag));
             assert_eq!(refused(&world, &token).await, Some("token_algorithm"), "{name}");
@@ -234,11 +294,18 @@ async fn forged_signatures_are_refused() {
         Vec::new(),
         other.sign(message.as_bytes()),
         longer.sign(message.as_bytes()),
-        asn1.sign(&SystemRandom::new(), message.as_bytes()).unwrap().as_ref().to_vec(),
+        asn1.sign(&SystemRandom::new(), message.as_bytes())
+            .unwrap()
+            .as_ref()
+            .to_vec(),
         Signer::rsa("first").sign(message.as_bytes()),
     ] {
         let token = format!("{message}.{}", encode(&forged));
-        assert_eq!(refused(&world, &token).await, Some("token_signature"), "{forged:?}");
+        assert_eq!(
+            refused(&world, &token).await,
+            Some("token_signature"),
+            "{forged:?}"
+        );
     }
     // A changed payload under an honest signature.
     let (header, _) = message.split_once('.').unwrap();
@@ -255,16 +322,30 @@ async fn the_algorithm_must_be_the_keys_own() {
     let (ec, rsa) = (Signer::ec("ec"), Signer::rsa("rsa"));
     let mut other_use = Signer::ec("other use").key();
     other_use["alg"] = json!("ES384");
-    world.server.set_keys(Answer::Body(json!({"keys": [ec.key(), rsa.key(), other_use]}).to_string()));
+    world.server.set_keys(Answer::Body(
+        json!({"keys": [ec.key(), rsa.key(), other_use]}).to_string(),
+    ));
     let with = |signer: &Signer, alg: &str, kid: &str| {
         signer.token_with(&json!({"alg": alg, "kid": kid}), &good(&world))
     };
     assert_eq!(refused(&world, &with(&ec, "ES256", "ec")).await, None);
     assert_eq!(refused(&world, &with(&rsa, "RS256", "rsa")).await, None);
-    assert_eq!(refused(&world, &with(&ec, "RS256", "ec")).await, Some("token_key_other_kind"));
-    assert_eq!(refused(&world, &with(&rsa, "ES256", "rsa")).await, Some("token_key_other_kind"));
-    assert_eq!(refused(&world, &with(&ec, "ES256", "rsa")).await, Some("token_key_other_kind"));
-    assert_eq!(refused(&world, &with(&ec, "ES256", "other use")).await, Some("token_unknown_key"));
+    assert_eq!(
+        refused(&world, &with(&ec, "RS256", "ec")).await,
+        Some("token_key_other_kind")
+    );
+    assert_eq!(
+        refused(&world, &with(&rsa, "ES256", "rsa")).await,
+        Some("token_key_other_kind")
+    );
+    assert_eq!(
+        refused(&world, &with(&ec, "ES256", "rsa")).await,
+        Some("token_key_other_kind")
+    );
+    assert_eq!(
+        refused(&world, &with(&ec, "ES256", "other use")).await,
+        Some("token_unknown_key")
+    );
 }
 
 #[tokio::test]
@@ -272,15 +353,34 @@ async fn a_key_is_found_by_its_exact_name_or_because_it_is_the_only_one() {
     let world = World::new().await;
     let header = |extra: Value| {
         let mut header = json!({"alg": "ES256"});
-        header.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
+        header
+            .as_object_mut()
+            .unwrap()
+            .extend(extra.as_object().unwrap().clone());
         world.signer.token_with(&header, &good(&world))
     };
     assert_eq!(refused(&world, &header(json!({}))).await, None);
-    for id in ["First", "first ", "../first", "first' OR 1=1--", "https://evil.example/keys", "", "first\u{0}"] {
-        assert_eq!(refused(&world, &header(json!({"kid": id}))).await, Some("token_unknown_key"), "{id}");
+    for id in [
+        "First",
+        "first ",
+        "../first",
+        "first' OR 1=1--",
+        "https://evil.example/keys",
+        "",
+        "first\u{0}",
+    ] {
+        assert_eq!(
+            refused(&world, &header(json!({"kid": id}))).await,
+            Some("token_unknown_key"),
+            "{id}"
+        );
     }
     for id in [json!(1), json!(null), json!(["first"]), json!({"a": 1})] {
-        assert_eq!(refused(&world, &header(json!({"kid": id}))).await, Some("token_key_id"), "{id}");
+        assert_eq!(
+            refused(&world, &header(json!({"kid": id}))).await,
+            Some("token_key_id"),
+            "{id}"
+        );
     }
     let world = World::new().await;
     let keys = json!({"keys": [world.signer.key(), Signer::ec("second").key()]});
@@ -303,7 +403,11 @@ async fn a_key_that_a_token_brings_along_is_refused_and_never_fetched() {
         for signer in [&evil, &world.signer] {
             let header = json!({"alg": "ES256", "kid": "first", name: value});
             let token = signer.token_with(&header, &good(&world));
-            assert_eq!(refused(&world, &token).await, Some("token_key_in_header"), "{name}");
+            assert_eq!(
+                refused(&world, &token).await,
+                Some("token_key_in_header"),
+                "{name}"
+            );
         }
     }
     assert_eq!(trap.key_fetches(), 0);
@@ -331,7 +435,10 @@ async fn a_header_says_nothing_that_is_not_understood() {
         ("typ", json!("application/at+jwt"), None),
         ("x5t", json!("AAAA"), None),
     ] {
-        let token = world.signer.token_with(&json!({"alg": "ES256", "kid": "first", name: value}), &good(&world));
+        let token = world.signer.token_with(
+            &json!({"alg": "ES256", "kid": "first", name: value}),
+            &good(&world),
+        );
         assert_eq!(refused(&world, &token).await, expected, "{name}: {value}");
     }
 }
@@ -341,7 +448,9 @@ async fn only_the_strict_compact_form_is_taken() {
     let world = World::new().await;
     let token = world.token();
     let parts: Vec<&str> = token.split('.').collect();
-    let [header, payload, signature] = parts[..] else { panic!() };
+    let [header, payload, signature] = parts[..] else {
+        panic!()
+    };
     let padded = |part: &str| URL_SAFE.encode(URL_SAFE_NO_PAD.decode(part).unwrap());
     let flattened = json!({"protected": header, "payload": payload, "signature": signature}).to_string();
     for (text, expected) in [
@@ -365,30 +474,68 @@ async fn only_the_strict_compact_form_is_taken() {
         (format!("Bearer {token}"), "token_form"),
         (flattened.clone(), "token_json_serialization"),
         (format!(" {flattened}"), "token_json_serialization"),
-        (world.signer.signed("[]", &good(&world).to_string()), "token_header"),
-        (world.signer.signed("{", &good(&world).to_string()), "token_header"),
+        (
+            world.signer.signed("[]", &good(&world).to_string()),
+            "token_header",
+        ),
+        (
+            world.signer.signed("{", &good(&world).to_string()),
+            "token_header",
+        ),
         (world.signer.signed(r#"{"alg":"ES256"}"#, "[]"), "token_payload"),
-        (world.signer.signed(r#"{"alg":"ES256"}"#, "{} {}"), "token_payload"),
-        (world.signer.signed(r#"{"alg":"none","alg":"ES256"}"#, "{}"), "token_duplicate_key"),
-        (world.signer.signed(r#"{"alg":"ES256"}"#, r#"{"sub":"a","sub":"b"}"#), "token_duplicate_key"),
-        (world.signer.signed(r#"{"alg":"ES256"}"#, r#"{"a":{"b":1,"\u0062":2}}"#), "token_duplicate_key"),
+        (
+            world.signer.signed(r#"{"alg":"ES256"}"#, "{} {}"),
+            "token_payload",
+        ),
+        (
+            world.signer.signed(r#"{"alg":"none","alg":"ES256"}"#, "{}"),
+            "token_duplicate_key",
+        ),
+        (
+            world
+                .signer
+                .signed(r#"{"alg":"ES256"}"#, r#"{"sub":"a","sub":"b"}"#),
+            "token_duplicate_key",
+        ),
+        (
+            world
+                .signer
+                .signed(r#"{"alg":"ES256"}"#, r#"{"a":{"b":1,"\u0062":2}}"#),
+            "token_duplicate_key",
+        ),
         ("a".repeat(16 * 1024 + 1), "token_too_long"),
         (".".repeat(16 * 1024), "token_form"),
-        (world.signer.signed(&format!("{{\"alg\":\"ES256\",\"kid\":\"{}\"}}", "a".repeat(20_000)), "{}"), "token_too_long"),
-        (world.signer.signed(r#"{"alg":"ES256"}"#, &format!("{{\"a\":{}", "[".repeat(10_000))), "token_payload"),
+        (
+            world.signer.signed(
+                &format!("{{\"alg\":\"ES256\",\"kid\":\"{}\"}}", "a".repeat(20_000)),
+                "{}",
+            ),
+            "token_too_long",
+        ),
+        (
+            world
+                .signer
+                .signed(r#"{"alg":"ES256"}"#, &format!("{{\"a\":{}", "[".repeat(10_000))),
+            "token_payload",
+        ),
     ] {
         assert_eq!(refused(&world, &text).await, Some(expected), "{text:.100}");
     }
     // Leftover bits of the last character would let one token have several spellings.
-    let last = payload.chars().last().unwrap();
+    let mut cut = payload.chars();
+    let last = cut.next_back().unwrap();
     for other in "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_".chars() {
         if other != last {
-            let spelled = format!("{header}.{}{other}.{signature}", &payload[..payload.len() - 1]);
+            let spelled = format!("{header}.{}{other}.{signature}", cut.as_str());
             assert!(refused(&world, &spelled).await.is_some());
         }
     }
     let bytes = [token.as_bytes(), &[0xff]].concat();
-    let error = world.identities.by_token(&bytes, home(), NOW_MS).await.unwrap_err();
+    let error = world
+        .identities
+        .by_token(&bytes, home(), NOW_MS)
+        .await
+        .unwrap_err();
     assert_eq!(error.code(), "token_form");
     assert_eq!(refused(&world, &token).await, None);
 }
@@ -417,12 +564,24 @@ async fn claims_of_the_wrong_type_are_refused_and_never_taken_for_absent() {
             let code = refused(&world, &world.signer.token(&claims)).await;
             assert_eq!(code, Some("token_claim_type"), "{name}: {value}");
         }
-        let payload = good(&world).to_string().replace(&format!("\"{name}\":"), &format!("\"{name}\":1e400,\"x\":"));
+        let payload = good(&world)
+            .to_string()
+            .replace(&format!("\"{name}\":"), &format!("\"{name}\":1e400,\"x\":"));
         let token = world.signer.signed(r#"{"alg":"ES256","kid":"first"}"#, &payload);
-        assert_eq!(refused(&world, &token).await, Some("token_payload"), "{name}: 1e400");
+        assert_eq!(
+            refused(&world, &token).await,
+            Some("token_payload"),
+            "{name}: 1e400"
+        );
     }
     for name in ["sub", "jti"] {
-        for value in [json!(1), json!(null), json!(["deploy"]), json!({"a": "deploy"}), json!(true)] {
+        for value in [
+            json!(1),
+            json!(null),
+            json!(["deploy"]),
+            json!({"a": "deploy"}),
+            json!(true),
+        ] {
             let mut claims = good(&world);
             claims[name] = value.clone();
             let code = refused(&world, &world.signer.token(&claims)).await;
@@ -432,7 +591,10 @@ async fn claims_of_the_wrong_type_are_refused_and_never_taken_for_absent() {
     for value in [json!(1), json!(null), json!([world.server.issuer()]), json!({})] {
         let mut claims = good(&world);
         claims["iss"] = value;
-        assert_eq!(refused(&world, &world.signer.token(&claims)).await, Some("token_no_issuer"));
+        assert_eq!(
+            refused(&world, &world.signer.token(&claims)).await,
+            Some("token_no_issuer")
+        );
     }
     for (name, expected) in [
         ("exp", Some("token_claim_missing")),
@@ -445,10 +607,16 @@ async fn claims_of_the_wrong_type_are_refused_and_never_taken_for_absent() {
     ] {
         let mut claims = good(&world);
         claims.as_object_mut().unwrap().remove(name);
-        assert_eq!(refused(&world, &world.signer.token(&claims)).await, expected, "{name}");
+        assert_eq!(
+            refused(&world, &world.signer.token(&claims)).await,
+            expected,
+            "{name}"
+        );
     }
     // A whole number may be written as a float.
-    let payload = good(&world).to_string().replace("\"exp\":1780272300", "\"exp\":1.7802723e9");
+    let payload = good(&world)
+        .to_string()
+        .replace("\"exp\":1780272300", "\"exp\":1.7802723e9");
     assert!(payload.contains("e9"));
     let token = world.signer.signed(r#"{"alg":"ES256","kid":"first"}"#, &payload);
     assert_eq!(refused(&world, &token).await, None);
@@ -466,8 +634,14 @@ async fn the_audience_is_ours_exactly_and_alone() {
         (json!("https://postern"), Some("token_audience")),
         (json!("HTTPS://postern.example"), Some("token_audience")),
         (json!("https://staging.postern.example"), Some("token_audience")),
-        (json!([AUDIENCE, "https://other.example"]), Some("token_several_audiences")),
-        (json!(["https://other.example", AUDIENCE]), Some("token_several_audiences")),
+        (
+            json!([AUDIENCE, "https://other.example"]),
+            Some("token_several_audiences"),
+        ),
+        (
+            json!(["https://other.example", AUDIENCE]),
+            Some("token_several_audiences"),
+        ),
         (json!([AUDIENCE, AUDIENCE]), Some("token_several_audiences")),
         (json!([]), Some("token_claim_missing")),
         (json!([[AUDIENCE]]), Some("token_claim_type")),
@@ -478,7 +652,11 @@ async fn the_audience_is_ours_exactly_and_alone() {
     ] {
         let mut claims = good(&world);
         claims["aud"] = audience.clone();
-        assert_eq!(refused(&world, &world.signer.token(&claims)).await, expected, "{audience}");
+        assert_eq!(
+            refused(&world, &world.signer.token(&claims)).await,
+            expected,
+            "{audience}"
+        );
     }
 }
 
@@ -486,9 +664,19 @@ async fn the_audience_is_ours_exactly_and_alone() {
 async fn the_issuer_is_compared_exactly() {
     let world = World::new().await;
     let iss = world.server.issuer();
-    for other in [format!("{iss}/"), iss.to_uppercase(), format!(" {iss}"), "https://evil.example".into(), String::new()] {
+    for other in [
+        format!("{iss}/"),
+        iss.to_uppercase(),
+        format!(" {iss}"),
+        "https://evil.example".into(),
+        String::new(),
+    ] {
         let token = world.signer.token(&claims(&other, NOW_MS));
-        assert_eq!(refused(&world, &token).await, Some("token_unknown_issuer"), "{other}");
+        assert_eq!(
+            refused(&world, &token).await,
+            Some("token_unknown_issuer"),
+            "{other}"
+        );
     }
     assert_eq!(world.server.discoveries(), 0);
 }
@@ -499,7 +687,6 @@ async fn times_hold_within_the_leeway_and_not_beyond() {
     let now = NOW_MS / 1000;
     for (name, seconds, expected) in [
         ("exp", now + 1, None),
-        // Within the leeway of the signature's check, but a session would be over as it begins.
         ("exp", now, Some("token_expired")),
         ("exp", now - 29, Some("token_expired")),
         ("exp", now - 30, Some("token_expired")),
@@ -527,11 +714,20 @@ async fn a_remembered_token_is_judged_by_the_clock_again() {
     world.login(&token, NOW_MS).await.unwrap();
     let at = |seconds: i64| NOW_MS + seconds * 1000;
     world.login(&token, at(299)).await.unwrap();
-    assert_eq!(world.login(&token, at(300)).await.unwrap_err().code(), "token_expired");
-    assert_eq!(world.login(&token, at(400)).await.unwrap_err().code(), "token_expired");
+    assert_eq!(
+        world.login(&token, at(300)).await.unwrap_err().code(),
+        "token_expired"
+    );
+    assert_eq!(
+        world.login(&token, at(400)).await.unwrap_err().code(),
+        "token_expired"
+    );
     // The clock steps back an hour: not valid yet, and valid again when it is right.
     world.login(&token, at(1)).await.unwrap();
-    assert_eq!(world.login(&token, at(-3600)).await.unwrap_err().code(), "token_not_yet");
+    assert_eq!(
+        world.login(&token, at(-3600)).await.unwrap_err().code(),
+        "token_not_yet"
+    );
     world.login(&token, at(2)).await.unwrap();
 }
 
@@ -582,8 +778,16 @@ fn keys_that_cannot_verify_are_left_out_of_a_set() {
         let other = Signer::ec("2").key();
         assert_eq!(read(json!([bad, other])).unwrap().len(), 1, "{bad}");
     }
-    assert_eq!(read(json!([changed(&ec, "key_ops", json!(["verify"]))])).unwrap().len(), 1);
-    assert_eq!(read(json!([changed(&rsa, "alg", json!("RS256"))])).unwrap().len(), 1);
+    assert_eq!(
+        read(json!([changed(&ec, "key_ops", json!(["verify"]))]))
+            .unwrap()
+            .len(),
+        1
+    );
+    assert_eq!(
+        read(json!([changed(&rsa, "alg", json!("RS256"))])).unwrap().len(),
+        1
+    );
 }
 
 #[test]
@@ -591,10 +795,17 @@ fn keys_that_share_a_name_are_all_left_out() {
     let (one, two) = (Signer::ec("same").key(), Signer::ec("same").key());
     let secret = json!({"kty": "oct", "k": "c2VjcmV0", "kid": "same"});
     let other = Signer::ec("other").key();
-    for keys in [json!([one, two, other]), json!([one, other, secret]), json!([one, one, other])] {
+    for keys in [
+        json!([one, two, other]),
+        json!([one, other, secret]),
+        json!([one, one, other]),
+    ] {
         let set = read(keys).unwrap();
         assert_eq!(set.len(), 1);
-        assert_eq!(set.find(Some("same"), Algorithm::Es256).unwrap_err(), NoKey::Unknown);
+        assert_eq!(
+            set.find(Some("same"), Algorithm::Es256).unwrap_err(),
+            NoKey::Unknown
+        );
     }
 }
 
@@ -612,4 +823,52 @@ fn json_of_great_depth_or_width_is_decided_quickly() {
     let wide: String = (0..100_000).map(|number| format!("\"{number}\":0,")).collect();
     assert!(json::object(format!("{{{wide}\"a\":0}}").as_bytes()).is_ok());
     assert!(json::object(format!("{{\"a\":{}", "[".repeat(100_000)).as_bytes()).is_err());
+}
+
+#[tokio::test]
+async fn no_bytes_make_the_reader_of_tokens_panic_and_no_damaged_token_passes() {
+    let world = World::new().await;
+    let token = world.token();
+    let mut random = super::Random(2);
+    for _ in 0..3_000 {
+        let damaged = random.damaged(token.as_bytes());
+        let outcome = world.identities.by_token(&damaged, home(), NOW_MS).await;
+        assert!(outcome.is_err() || damaged == token.as_bytes());
+    }
+    // Damage below the encoding, where the signature does not protect the reader.
+    for _ in 0..3_000 {
+        let header = random.damaged(br#"{"alg":"ES256","typ":"JWT","kid":"first"}"#);
+        let payload = random.damaged(good(&world).to_string().as_bytes());
+        let token = format!("{}.{}.{}", encode(header), encode(payload), encode([0; 64]));
+        assert!(
+            world
+                .identities
+                .by_token(token.as_bytes(), home(), NOW_MS)
+                .await
+                .is_err()
+        );
+    }
+}
+
+#[test]
+fn no_bytes_make_the_reader_of_keys_panic() {
+    let keys =
+        json!({"keys": [Signer::ec("1").key(), Signer::rsa("2").key(), Signer::ed("3").key()]}).to_string();
+    let mut random = super::Random(3);
+    for _ in 0..3_000 {
+        let _outcome = KeySet::read(&random.damaged(keys.as_bytes()), 200);
+    }
+}
+
+#[tokio::test]
+async fn a_login_may_run_on_any_thread() {
+    fn is_send<T: Send>(value: T) -> T {
+        value
+    }
+    let world = World::new().await;
+    let token = world.token();
+    is_send(world.identities.by_token(token.as_bytes(), home(), NOW_MS))
+        .await
+        .unwrap();
+    is_send(world.identities.refresh_keys()).await;
 }

@@ -4,9 +4,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use postern_link::snapshot::{
-    ClaimMatch, Issuer, Login, Preset, Scalar, SecondNetwork, Snapshot, Workload,
-};
+use postern_link::snapshot::{ClaimMatch, Issuer, Login, Preset, Scalar, SecondNetwork, Snapshot, Workload};
 
 use super::super::Known;
 
@@ -38,8 +36,13 @@ pub(super) fn by_spiffe(id: &str) -> Login {
 }
 
 pub(super) fn by_claims(issuer: &str, claims: &[(&str, &str)]) -> Login {
-    let claims = claims.iter().map(|(name, value)| ((*name).to_owned(), text(value)));
-    Login::Token { issuer: issuer.into(), claims: claims.collect() }
+    let claims = claims
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), text(value)));
+    Login::Token {
+        issuer: issuer.into(),
+        claims: claims.collect(),
+    }
 }
 
 pub(super) fn text(value: &str) -> ClaimMatch {
@@ -61,7 +64,11 @@ pub(super) fn issuer(name: &str, preset: Preset, iss: Option<&str>) -> Issuer {
 }
 
 pub(super) fn snapshot(issuers: Vec<Issuer>, workloads: Vec<Workload>) -> Snapshot {
-    Snapshot { issuers, workloads, ..Snapshot::default() }
+    Snapshot {
+        issuers,
+        workloads,
+        ..Snapshot::default()
+    }
 }
 
 pub(super) fn known(snapshot: &Snapshot) -> Arc<Known> {

@@ -1,0 +1,115 @@
+//! The ways to the same database: direct, through PgBouncer, through Postern.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use postern::dev::cluster::free_port;
+use postern_tests::{Login, World};
+
+/// One way, with what pgbench needs to take it.
+pub enum Way {
+    Direct,
+    PgBouncer(PgBouncer),
+    Postern { certificate: PathBuf, key: PathBuf },
+}
+
+/// PgBouncer in session mode with client TLS, as a team would run it beside its jobs.
+pub struct PgBouncer {
+    process: Child,
+    port: u16,
+    _folder: PathBuf,
+}
+
+impl Drop for PgBouncer {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+impl Way {
+    pub fn name(&self) -> &'static str {
+        match self {
+            Way::Direct => "direct",
+            Way::PgBouncer(_) => "PgBouncer",
+            Way::Postern { .. } => "Postern",
+        }
+    }
+
+    /// A program that goes this way.
+    pub fn client(&self, world: &World, program: &str) -> Command {
+        if let Way::Postern { certificate, key } = self {
+            return world.client(program, Login::Certificate(certificate, key));
+        }
+        let mut command = world.client(program, Login::Token("secret-of-shop_owner"));
+        command.env("PGUSER", "shop_owner");
+        match self {
+            Way::PgBouncer(peer) => command.env("PGPORT", peer.port.to_string()),
+            _ => command.env("PGPORT", world.cluster.port.to_string()).env("PGHOST", "127.0.0.1"),
+        };
+        command
+    }
+
+    /// The proxy's process, if there is one between.
+    pub fn pid(&self, world: &World) -> Option<u32> {
+        match self {
+            Way::Direct => None,
+            Way::PgBouncer(peer) => Some(peer.process.id()),
+            Way::Postern { .. } => Some(world.pid()),
+        }
+    }
+}
+
+/// Starts the peer, or says why it is missing from the table.
+pub fn pgbouncer(world: &World) -> Result<PgBouncer, String> {
+    let program = ["/usr/sbin/pgbouncer", "/usr/bin/pgbouncer"].into_iter().find(|path| Path::new(path).exists());
+    let program = program.ok_or("pgbouncer is not installed (Debian: pgbouncer)")?;
+    let folder = world.folder.join("pgbouncer");
+    let failed = |error: std::io::Error| error.to_string();
+    fs::create_dir_all(&folder).map_err(failed)?;
+    let port = free_port().map_err(failed)?;
+    let shown = folder.display();
+    let world_folder = world.folder.display();
+    fs::write(folder.join("users.txt"), "\"shop_owner\" \"secret-of-shop_owner\"\n").map_err(failed)?;
+    fs::write(
+        folder.join("pgbouncer.ini"),
+        format!(
+            "[databases]\n* = host=127.0.0.1 port={}\n[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\n\
+             unix_socket_dir =\nauth_type = scram-sha-256\nauth_file = {shown}/users.txt\npool_mode = session\n\
+             max_client_conn = 2000\ndefault_pool_size = 100\nclient_tls_sslmode = require\n\
+             client_tls_cert_file = {world_folder}/server.pem\nclient_tls_key_file = {world_folder}/server.key\n\
+             server_tls_sslmode = disable\nlogfile = {shown}/log\nignore_startup_parameters = extra_float_digits\n\
+             log_connections = 0\nlog_disconnections = 0\n",
+            world.cluster.port
+        ),
+    )
+    .map_err(failed)?;
+    let root = Command::new("id").arg("-u").output().is_ok_and(|output| output.stdout == b"0\n");
+    let mut command = if root {
+        // It does not run as root, and must then read its files.
+        let status = Command::new("chmod").args(["-R", "a+rX"]).arg(&world.folder).status();
+        let owned = Command::new("chown").args(["-R", "nobody"]).arg(&folder).status();
+        if !(status.is_ok_and(|status| status.success()) && owned.is_ok_and(|status| status.success())) {
+            return Err("its files cannot be given to an unprivileged user".into());
+        }
+        let mut command = Command::new("runuser");
+        command.args(["-u", "nobody", "--", program]);
+        command
+    } else {
+        Command::new(program)
+    };
+    command.arg(folder.join("pgbouncer.ini")).stdout(Stdio::null()).stderr(Stdio::null());
+    let mut process = command.spawn().map_err(failed)?;
+    for _ in 0..200 {
+        if std::net::TcpStream::connect(("127.0.0.1", port)).is_ok() {
+            return Ok(PgBouncer { process, port, _folder: folder });
+        }
+        if let Ok(Some(status)) = process.try_wait() {
+            return Err(format!("pgbouncer ended with {status}"));
+        }
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    let _ = process.kill();
+    Err("pgbouncer does not listen".into())
+}

@@ -1,0 +1,367 @@
+//! Every command and flag there is.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::output::{AnswerFormat, Format};
+
+/// Identity-aware access for automation: databases behind it know which workload is calling, and do only what
+/// its policy says.
+#[derive(Debug, Parser)]
+#[command(name = "postern", version, max_term_width = 110, disable_help_subcommand = true)]
+pub struct Arguments {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Everything on one machine: sample database, sample CI issuer, policies, both planes, a sample pipeline.
+    Dev(Dev),
+    /// Both planes in one process.
+    Up(Configured),
+    /// The gateway alone.
+    Proxy(Configured),
+    /// The control plane alone.
+    Control(Configured),
+    /// Looks at everything that the configuration names and says what is wrong with it.
+    Check(Configured),
+    /// May a workload do something? Exits with 0 for yes and 3 for no.
+    Can(Can),
+    /// Why a decision was what it was. Its id stands in the refusal's hint.
+    Explain(Explain),
+    /// Who is connected, and who was.
+    Sessions(Sessions),
+    /// The audit log.
+    #[command(subcommand)]
+    Audit(Audit),
+    /// What there is in a target's database, as the gateway sees it.
+    #[command(subcommand, alias = "catalog")]
+    Catalogue(Catalogue),
+    /// The configuration file.
+    #[command(subcommand)]
+    Config(Config),
+}
+
+#[derive(Debug, Args)]
+pub struct Dev {
+    /// Run the sample pipeline, then stop; succeeds only if every step met its expected outcome.
+    #[arg(long)]
+    pub once: bool,
+    /// Where everything is kept. A folder of an earlier run keeps its audit log.
+    #[arg(long, value_name = "FOLDER")]
+    pub data: Option<PathBuf>,
+    /// Leave the data folder when it ends.
+    #[arg(long)]
+    pub keep: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Configured {
+    #[arg(long, value_name = "FILE", env = "POSTERN_CONFIG", default_value = "postern.yaml")]
+    pub config: PathBuf,
+}
+
+/// The control plane's door for people.
+#[derive(Clone, Debug, Args)]
+pub struct Operators {
+    /// The control plane's operators' address.
+    #[arg(long, value_name = "URL", env = "POSTERN_ADDR", default_value = "http://127.0.0.1:8443")]
+    pub addr: String,
+    /// The operator token, or `file:` and the path of the file that holds it.
+    #[arg(long, value_name = "TOKEN", env = "POSTERN_TOKEN", hide_env_values = true)]
+    pub token: Option<String>,
+    /// The authority of the address's certificate, if it is no public one.
+    #[arg(long, value_name = "FILE", env = "POSTERN_CA")]
+    pub ca: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub struct Can {
+    /// Who would ask.
+    pub workload: String,
+    /// One action, such as `select` or `delete`.
+    #[arg(required_unless_present = "sql", conflicts_with = "sql")]
+    pub action: Option<String>,
+    /// On what: `table`, `schema.table`, `schema.*`, a role, or nothing for the database.
+    #[arg(conflicts_with = "sql")]
+    pub resource: Option<String>,
+    #[arg(long)]
+    pub target: String,
+    /// A whole statement: every effect that it would have is judged.
+    #[arg(long, value_name = "STATEMENT")]
+    pub sql: Option<String>,
+    /// The columns that would be touched.
+    #[arg(long, value_delimiter = ',', conflicts_with = "sql")]
+    pub columns: Vec<String>,
+    /// The target's first, if absent.
+    #[arg(long)]
+    pub database: Option<String>,
+    /// The workload's first at this target, if absent.
+    #[arg(long)]
+    pub role: Option<String>,
+    /// Where unqualified names are looked for.
+    #[arg(long, value_name = "SCHEMAS", value_delimiter = ',')]
+    pub search_path: Vec<String>,
+    /// Answer from this folder of workloads and policies, not from a running gateway.
+    #[arg(long, value_name = "FOLDER")]
+    pub resources: Option<PathBuf>,
+    /// What there is in the database, from `postern catalogue dump`; with `--resources`.
+    #[arg(long, value_name = "FILE", requires = "resources")]
+    pub catalog: Option<PathBuf>,
+    /// The gateway's admin address.
+    #[arg(long, value_name = "URL", env = "POSTERN_ADMIN", default_value = "http://127.0.0.1:8444")]
+    pub admin: String,
+    #[arg(short, long, value_enum, default_value_t)]
+    pub output: AnswerFormat,
+}
+
+#[derive(Debug, Args)]
+pub struct Explain {
+    /// The id of a decision, as a refusal's hint or the audit log shows it.
+    pub decision: String,
+    #[command(flatten)]
+    pub operators: Operators,
+    #[arg(short, long, value_enum, default_value_t)]
+    pub output: AnswerFormat,
+}
+
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub struct Sessions {
+    #[command(subcommand)]
+    pub command: Option<SessionsCommand>,
+    #[command(flatten)]
+    pub list: SessionsList,
+}
+
+#[derive(Debug, Args)]
+pub struct SessionsList {
+    /// Only those that are connected now.
+    #[arg(long)]
+    pub live: bool,
+    #[arg(long)]
+    pub workload: Option<String>,
+    #[arg(long)]
+    pub target: Option<String>,
+    #[arg(long)]
+    pub gateway: Option<String>,
+    /// How many, newest first.
+    #[arg(long)]
+    pub limit: Option<u64>,
+    #[command(flatten)]
+    pub operators: Operators,
+    #[arg(short, long, value_enum, default_value_t)]
+    pub output: Format,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum SessionsCommand {
+    /// One session and what it asked for.
+    Show(SessionsShow),
+    /// Ends live sessions, and what they are doing at their targets.
+    End(SessionsEnd),
+}
+
+#[derive(Debug, Args)]
+pub struct SessionsShow {
+    pub session: String,
+    #[command(flatten)]
+    pub operators: Operators,
+    #[arg(short, long, value_enum, default_value_t)]
+    pub output: AnswerFormat,
+}
+
+#[derive(Debug, Args)]
+pub struct SessionsEnd {
+    /// These sessions; without any, all that the flags name.
+    pub sessions: Vec<String>,
+    #[arg(long, required_unless_present_any = ["sessions", "target"])]
+    pub workload: Option<String>,
+    #[arg(long)]
+    pub target: Option<String>,
+    /// Why; it is recorded.
+    #[arg(long)]
+    pub reason: String,
+    #[command(flatten)]
+    pub operators: Operators,
+    #[arg(short, long, value_enum, default_value_t)]
+    pub output: AnswerFormat,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Audit {
+    /// The newest records, then each new one as it comes.
+    Tail(AuditTail),
+    /// Records that match.
+    Query(AuditQuery),
+    /// Proves that the log is whole: a running control plane's, or a folder's.
+    Verify(AuditVerify),
+}
+
+#[derive(Debug, Args)]
+pub struct AuditTail {
+    #[command(flatten)]
+    pub filter: AuditFilter,
+    /// How many to begin with.
+    #[arg(long, default_value_t = 20)]
+    pub limit: u64,
+    /// Stop after those that are there.
+    #[arg(long)]
+    pub no_follow: bool,
+    #[command(flatten)]
+    pub operators: Operators,
+    #[arg(short, long, value_enum, default_value_t)]
+    pub output: Format,
+}
+
+#[derive(Debug, Args)]
+pub struct AuditQuery {
+    #[command(flatten)]
+    pub filter: AuditFilter,
+    /// How many, oldest first.
+    #[arg(long)]
+    pub limit: Option<u64>,
+    /// The newest first.
+    #[arg(long)]
+    pub newest: bool,
+    /// Only what comes after this cursor of an earlier answer.
+    #[arg(long, value_name = "CURSOR")]
+    pub after: Option<String>,
+    #[command(flatten)]
+    pub operators: Operators,
+    #[arg(short, long, value_enum, default_value_t)]
+    pub output: Format,
+}
+
+#[derive(Clone, Debug, Args)]
+pub struct AuditFilter {
+    #[arg(long)]
+    pub workload: Option<String>,
+    #[arg(long)]
+    pub target: Option<String>,
+    #[arg(long)]
+    pub session: Option<String>,
+    #[arg(long)]
+    pub gateway: Option<String>,
+    /// One or more kinds, such as `intent,refused`.
+    #[arg(long)]
+    pub kind: Option<String>,
+    /// Only what was refused.
+    #[arg(long)]
+    pub refused: bool,
+    /// Such as 2026-11-23T08:30:00Z.
+    #[arg(long, value_name = "TIME")]
+    pub since: Option<String>,
+    #[arg(long, value_name = "TIME")]
+    pub until: Option<String>,
+    /// Only records whose statement contains this.
+    #[arg(long)]
+    pub text: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct AuditVerify {
+    /// The `audit` folder of a control plane's data, or a copy of it; needs `--key`.
+    #[arg(requires = "key")]
+    pub folder: Option<PathBuf>,
+    /// The log's public key, `name+hash+key`, from a place that the log's keeper cannot change.
+    #[arg(long, value_name = "KEY", env = "POSTERN_LOG_KEY")]
+    pub key: Option<String>,
+    #[command(flatten)]
+    pub operators: Operators,
+    #[arg(short, long, value_enum, default_value_t)]
+    pub output: AnswerFormat,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Catalogue {
+    /// Reads the catalogue with the gateway's own login and prints what `postern can --catalog` takes.
+    Dump(CatalogueDump),
+}
+
+#[derive(Debug, Args)]
+pub struct CatalogueDump {
+    #[arg(long)]
+    pub target: String,
+    /// The target's first, if absent.
+    #[arg(long)]
+    pub database: Option<String>,
+    #[command(flatten)]
+    pub configured: Configured,
+    /// The folder of workloads and targets; the control plane's own, if absent.
+    #[arg(long, value_name = "FOLDER")]
+    pub resources: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Config {
+    /// The JSON Schema of `postern.yaml`, for editors.
+    Schema,
+    /// The configuration as it is in force; keys that are not shown have their defaults.
+    Show(ConfigShow),
+}
+
+#[derive(Debug, Args)]
+pub struct ConfigShow {
+    #[command(flatten)]
+    pub configured: Configured,
+    /// Say where each value came from.
+    #[arg(long)]
+    pub origin: bool,
+    /// YAML if absent; a table with `--origin`.
+    #[arg(short, long, value_enum)]
+    pub output: Option<AnswerFormat>,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+    use clap::error::ErrorKind;
+
+    use super::*;
+
+    fn parse(line: &str) -> Result<Command, ErrorKind> {
+        let words = std::iter::once("postern").chain(line.split_whitespace());
+        Arguments::try_parse_from(words).map(|arguments| arguments.command).map_err(|error| error.kind())
+    }
+
+    #[test]
+    fn the_commands_are_consistent() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn a_question_is_an_action_or_a_statement_and_not_both() {
+        assert!(matches!(parse("can a select public.t --target o --columns x,y"), Ok(Command::Can(can)) if can.columns.len() == 2));
+        assert!(matches!(parse("can a --target o --sql select"), Ok(Command::Can(_))));
+        assert_eq!(parse("can a --target o").err(), Some(ErrorKind::MissingRequiredArgument));
+        assert_eq!(parse("can a select t --target o --sql x").err(), Some(ErrorKind::ArgumentConflict));
+        assert_eq!(parse("can a select t").err(), Some(ErrorKind::MissingRequiredArgument));
+        assert_eq!(parse("can a --target o --sql x --catalog f").err(), Some(ErrorKind::MissingRequiredArgument));
+    }
+
+    #[test]
+    fn ending_sessions_names_which_and_why() {
+        assert!(parse("sessions end --workload a --reason leak").is_ok());
+        assert!(parse("sessions end 0190 0191 --reason leak").is_ok());
+        assert_eq!(parse("sessions end --reason leak").err(), Some(ErrorKind::MissingRequiredArgument));
+        assert_eq!(parse("sessions end 0190").err(), Some(ErrorKind::MissingRequiredArgument));
+    }
+
+    #[test]
+    fn a_folder_is_verified_only_by_a_key() {
+        assert!(parse("audit verify /a --key k").is_ok());
+        assert!(parse("audit verify").is_ok());
+        assert_eq!(parse("audit verify /a").err(), Some(ErrorKind::MissingRequiredArgument));
+    }
+
+    #[test]
+    fn lists_take_every_format() {
+        for format in ["table", "json", "yaml", "name"] {
+            assert!(parse(&format!("sessions --live -o {format}")).is_ok(), "{format}");
+        }
+        assert_eq!(parse("sessions -o csv").err(), Some(ErrorKind::InvalidValue));
+    }
+}

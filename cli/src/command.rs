@@ -1,0 +1,70 @@
+//! Runs one command to its end.
+
+use serde_json::Value;
+
+use crate::arguments::{Command, Config, ConfigShow};
+use crate::config::{self, File};
+use crate::output::{self, Format, Table};
+use crate::trouble::{Exit, Result, Trouble};
+use crate::{audit, can, catalogue, check, dev, explain, planes, sessions};
+
+pub async fn run(command: Command) -> Result<Exit> {
+    match command {
+        Command::Dev(dev) => dev::run(dev).await,
+        Command::Up(configured) => {
+            let file = config::load(&configured.config)?;
+            if file.proxy.is_none() && file.control.is_none() {
+                return Err(Trouble::new("the file has neither a section `proxy:` nor `control:`"));
+            }
+            planes::run(file).await
+        }
+        Command::Proxy(configured) => {
+            let proxy = Some(config::load(&configured.config)?.proxy()?);
+            planes::run(File { proxy, control: None }).await
+        }
+        Command::Control(configured) => {
+            let control = Some(config::load(&configured.config)?.control()?);
+            planes::run(File { proxy: None, control }).await
+        }
+        Command::Check(configured) => check::run(configured).await,
+        Command::Can(can) => can::run(can).await,
+        Command::Explain(explain) => explain::run(explain).await,
+        Command::Sessions(sessions) => sessions::run(sessions).await,
+        Command::Audit(audit) => audit::run(audit).await,
+        Command::Catalogue(catalogue) => catalogue::run(catalogue).await,
+        Command::Config(Config::Schema) => schema(),
+        Command::Config(Config::Show(show)) => show_config(show),
+    }
+}
+
+fn schema() -> Result<Exit> {
+    let schema = serde_json::to_value(schemars::schema_for!(File)).map_err(|error| Trouble::from_error(&error))?;
+    output::print(&(output::json(&schema) + "\n"))?;
+    Ok(Exit::Success)
+}
+
+fn show_config(show: ConfigShow) -> Result<Exit> {
+    let path = &show.configured.config;
+    let text = config::read(path)?;
+    let name = path.display().to_string();
+    let overrides = config::overrides(std::env::vars());
+    config::parse(&text, &name, &overrides)?;
+    let tree: Value = serde_saphyr::from_str(&text).map_err(|error| Trouble::from_error(&error))?;
+    let tree = config::overridden(tree, &overrides);
+    if !show.origin {
+        let format = show.output.map_or(Format::Yaml, Format::from);
+        output::print_as(format, &tree, || output::yaml(&tree), &[])?;
+        return Ok(Exit::Success);
+    }
+    let origins = config::origins(&tree, &name, &overrides);
+    let mut table = Table::new(&["KEY", "VALUE", "FROM"]);
+    let mut listed = Vec::new();
+    for (key, value, origin) in origins {
+        let shown = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        table.row([key.clone(), shown, origin.clone()]);
+        listed.push(serde_json::json!({ "key": key, "value": value, "from": origin }));
+    }
+    let format = show.output.map_or(Format::Table, Format::from);
+    output::print_as(format, &Value::Array(listed), || table.show(), &[])?;
+    Ok(Exit::Success)
+}

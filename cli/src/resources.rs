@@ -1,0 +1,88 @@
+//! A folder of workloads, targets, issuers, grants and policies, read as the control plane reads it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use postern_link::resources::File;
+use postern_link::snapshot::Snapshot;
+
+use crate::trouble::{Result, Trouble};
+
+const DEPTH_MAX: usize = 8;
+const FILES_MAX: usize = 10_000;
+
+/// Reads the folder; every mistake is told, each with its file and place.
+pub fn read(folder: &Path) -> Result<Snapshot> {
+    let mut paths = Vec::new();
+    collect(folder, DEPTH_MAX, &mut paths)?;
+    if paths.len() > FILES_MAX {
+        return Err(Trouble::new(format!("`{}` holds more than {FILES_MAX} files", folder.display())));
+    }
+    paths.sort();
+    let files: Vec<File> = paths.iter().map(|path| read_file(folder, path)).collect::<Result<_>>()?;
+    let mut snapshot = postern_link::resources::read(&files).map_err(|errors| mistakes(folder, &errors))?;
+    snapshot.number = 1;
+    Ok(snapshot)
+}
+
+/// Many mistakes as one trouble.
+pub fn mistakes(folder: &Path, errors: &[impl ToString]) -> Trouble {
+    let mut trouble = Trouble::new(format!("the resources in `{}` cannot be used", folder.display()));
+    trouble.causes = errors.iter().map(ToString::to_string).collect();
+    trouble
+}
+
+/// Hidden files are passed over, as the control plane does.
+fn collect(folder: &Path, depth: usize, paths: &mut Vec<PathBuf>) -> Result<()> {
+    let unreadable =
+        |error: std::io::Error| Trouble::new(format!("cannot read folder `{}`", folder.display())).because(&error);
+    for entry in fs::read_dir(folder).map_err(unreadable)? {
+        let entry = entry.map_err(unreadable)?;
+        let path = entry.path();
+        if entry.file_name().as_encoded_bytes().starts_with(b".") {
+            continue;
+        }
+        if path.is_dir() {
+            if let Some(depth) = depth.checked_sub(1) {
+                collect(&path, depth, paths)?;
+            }
+        } else if matches!(path.extension().and_then(|end| end.to_str()), Some("yaml" | "yml" | "cedar")) {
+            paths.push(path);
+        }
+    }
+    Ok(())
+}
+
+fn read_file(folder: &Path, path: &Path) -> Result<File> {
+    let text = fs::read_to_string(path)
+        .map_err(|error| Trouble::new(format!("cannot read `{}`", path.display())).because(&error))?;
+    let name = path.strip_prefix(folder).unwrap_or(path);
+    let name = name.to_str().ok_or_else(|| Trouble::new(format!("`{}` is no UTF-8 name", name.display())))?;
+    Ok(File { name: name.to_owned(), text })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_is_read_with_its_folders_and_without_hidden_files() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir(folder.path().join("policies")).unwrap();
+        fs::write(folder.path().join("policies/b.cedar"), "// nothing\n").unwrap();
+        fs::write(folder.path().join(".a.yaml"), "not yaml: [").unwrap();
+        fs::write(folder.path().join("notes.txt"), "not ours").unwrap();
+        let snapshot = read(folder.path()).unwrap();
+        let names: Vec<&str> = snapshot.policies.iter().map(|policy| policy.name.as_str()).collect();
+        assert_eq!(names, ["policies/b.cedar"]);
+    }
+
+    #[test]
+    fn every_mistake_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("a.yaml"), "kind: Workload\nname: x\n---\nkind: Grand\n").unwrap();
+        let trouble = read(folder.path()).unwrap_err();
+        assert_eq!(trouble.causes.len(), 2, "{trouble}");
+        assert!(trouble.to_string().contains("a.yaml"), "{trouble}");
+    }
+}

@@ -1,0 +1,168 @@
+use postern_link::wire::{Kind, Record, Status};
+use prost::Message;
+
+use super::*;
+
+const ROOM: Room = Room { spool_bytes_max: 64 * 1024, file_bytes_max: 16 * 1024, record_bytes_max: 4 * 1024 };
+
+fn open_with(folder: &Path, epoch: u64, room: Room) -> (Spool, Vec<Arc<Progress>>) {
+    let unknown = |epoch, of| super::super::unknown_outcome("test", 0, epoch, of);
+    Spool::open(folder, 0, epoch, room, &Arc::new(Notify::new()), unknown).unwrap()
+}
+
+fn open(folder: &Path, epoch: u64) -> (Spool, Vec<Arc<Progress>>) {
+    open_with(folder, epoch, ROOM)
+}
+
+fn record(kind: Kind, of: u64) -> impl FnOnce(u64, &mut Vec<u8>) {
+    move |number, buffer| Record { number, kind: kind.into(), of, ..Record::default() }.encode(buffer).unwrap()
+}
+
+/// Every record that the files of an epoch hold, in order.
+fn on_disk(folder: &Path, epoch: u64) -> Vec<Record> {
+    let files = epochs_on_disk(folder).unwrap().remove(&epoch).unwrap_or_default();
+    let bytes = files.into_values().map(|path| fs::read(path).unwrap());
+    bytes.flat_map(|bytes| frames(&bytes).map(|record| Record::decode(record).unwrap()).collect::<Vec<_>>()).collect()
+}
+
+#[test]
+fn an_intent_is_on_the_disk_before_its_permit_exists() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut spool, _) = open(folder.path(), 1);
+    let number = spool.intent(record(Kind::Intent, 0)).unwrap();
+    assert_eq!(on_disk(folder.path(), 1).last().unwrap().number, number);
+}
+
+#[test]
+fn numbers_have_no_gaps_and_no_repeats_across_files() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut spool, _) = open_with(folder.path(), 1, Room { file_bytes_max: 2 * 1024, ..ROOM });
+    for _ in 0..100 {
+        let of = spool.intent(record(Kind::Intent, 0)).unwrap();
+        spool.outcome(of, record(Kind::Outcome, of));
+    }
+    spool.flush().unwrap();
+    let numbers: Vec<u64> = on_disk(folder.path(), 1).iter().map(|record| record.number).collect();
+    assert_eq!(numbers, (1..=200).collect::<Vec<u64>>());
+}
+
+#[test]
+fn an_open_intent_of_a_dead_process_is_closed_as_unknown() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut spool, _) = open(folder.path(), 1);
+    let done = spool.intent(record(Kind::Intent, 0)).unwrap();
+    let dead = spool.intent(record(Kind::Intent, 0)).unwrap();
+    spool.outcome(done, record(Kind::Outcome, done));
+    spool.flush().unwrap();
+    drop(spool);
+    let (_, earlier) = open(folder.path(), 2);
+    let closing = on_disk(folder.path(), 1).pop().unwrap();
+    assert_eq!((closing.of, closing.status(), closing.number), (dead, Status::Unknown, 4));
+    assert_eq!(earlier.iter().map(|progress| progress.written()).collect::<Vec<_>>(), [4]);
+}
+
+#[test]
+fn a_torn_last_frame_is_cut_and_loses_nothing_before_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut spool, _) = open(folder.path(), 1);
+    for _ in 0..3 {
+        spool.note(record(Kind::Finding, 0)).unwrap();
+    }
+    let (path, end) = (spool.progress.file_of(1).unwrap().0, spool.offset);
+    drop(spool);
+    for cut in 1..20 {
+        let file = OpenOptions::new().write(true).open(&path).unwrap();
+        file.write_all_at(&vec![0; 20], end - cut).unwrap();
+        let (_, earlier) = open(folder.path(), 100 + cut);
+        assert_eq!(earlier.first().unwrap().written(), 2, "cut {cut}");
+        // Put back what was cut, for the next round.
+        drop(earlier);
+        let mut whole = Vec::new();
+        for number in 1..=3 {
+            frame(&mut whole, number, record(Kind::Finding, 0));
+        }
+        fs::write(&path, whole).unwrap();
+    }
+}
+
+#[test]
+fn every_flipped_bit_ends_the_frames_before_it_is_believed() {
+    let mut whole = Vec::new();
+    for number in 1..=3 {
+        frame(&mut whole, number, record(Kind::Finding, 0));
+    }
+    let third = whole.len() / 3;
+    for bit in 0..whole.len() * 8 {
+        let mut flipped = whole.clone();
+        flipped[bit / 8] ^= 1 << (bit % 8);
+        assert!(frames(&flipped).count() <= bit / 8 / third, "bit {bit}");
+    }
+}
+
+#[test]
+fn a_full_spool_refuses_intents_but_takes_the_outcomes_it_promised() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut spool, _) = open(folder.path(), 1);
+    let mut open_intents = Vec::new();
+    let refused = loop {
+        match spool.intent(record(Kind::Intent, 0)) {
+            Ok(number) => open_intents.push(number),
+            Err(error) => break error,
+        }
+    };
+    assert!(matches!(refused, Error::Full { .. }), "{refused}");
+    for of in &open_intents {
+        spool.outcome(*of, |number, buffer| {
+            record(Kind::Outcome, *of)(number, buffer);
+            // As large as an outcome may be.
+            buffer.extend(Record { message: "x".repeat(250), ..Record::default() }.encode_to_vec());
+        });
+        spool.flush().unwrap();
+    }
+    assert_eq!(on_disk(folder.path(), 1).len(), 2 * open_intents.len());
+}
+
+#[test]
+fn a_refused_record_leaves_no_number_behind() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut spool, _) = open(folder.path(), 1);
+    let huge = |number: u64, buffer: &mut Vec<u8>| {
+        Record { number, message: "x".repeat(ROOM.record_bytes_max), ..Record::default() }.encode(buffer).unwrap();
+    };
+    assert!(matches!(spool.note(huge), Err(Error::TooLarge { .. })));
+    assert_eq!(spool.note(record(Kind::Finding, 0)).unwrap(), 1);
+    assert_eq!(on_disk(folder.path(), 1).len(), 1);
+}
+
+#[test]
+fn room_that_comes_back_is_used_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut spool, _) = open(folder.path(), 1);
+    while spool.note(record(Kind::Finding, 0)).is_ok() {}
+    spool.progress().acknowledge(spool.progress().written());
+    spool.note(record(Kind::Finding, 0)).unwrap();
+}
+
+#[test]
+fn a_file_with_an_open_intent_is_kept_until_the_outcome_is_stored() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut spool, _) = open_with(folder.path(), 1, Room { file_bytes_max: 2 * 1024, ..ROOM });
+    let long = spool.intent(record(Kind::Intent, 0)).unwrap();
+    for _ in 0..200 {
+        spool.note(record(Kind::Finding, 0)).unwrap();
+        spool.progress().acknowledge(spool.progress().written());
+    }
+    assert_eq!(spool.progress().first_number(), 1);
+    spool.outcome(long, record(Kind::Outcome, long));
+    spool.flush().unwrap();
+    spool.progress().acknowledge(spool.progress().written());
+    assert!(spool.progress().first_number() > 1);
+}
+
+#[test]
+fn two_processes_cannot_write_one_spool() {
+    let folder = tempfile::tempdir().unwrap();
+    let (_spool, _) = open(folder.path(), 1);
+    let second = Spool::open(folder.path(), 0, 2, ROOM, &Arc::new(Notify::new()), |_, _| Vec::new());
+    assert!(matches!(second, Err(Error::Held)));
+}

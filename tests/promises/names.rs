@@ -1,0 +1,147 @@
+//! Which object a name means, when that moves inside a session.
+
+use postern_tests::raw::{Raw, bind, error, execute, parse, status, sync, tags};
+use postern_tests::{Login, World, Wishes};
+
+/// `all` may do everything except touch `secret`.
+fn world() -> &'static World {
+    static WORLD: std::sync::OnceLock<World> = std::sync::OnceLock::new();
+    WORLD.get_or_init(|| {
+        let policies = format!(
+            "{}\n@id(\"no-secret\") forbid (principal, action, resource) when \
+             {{ resource is Postern::Table && resource.name == \"secret\" }};",
+            include_str!("../src/shop.cedar")
+        );
+        World::start(&Wishes { policies: Some(policies), ..Wishes::default() })
+    })
+}
+
+#[test]
+fn a_temporary_table_shadows_only_in_its_own_session() {
+    let world = world();
+    let token = world.token("all", &[]);
+    world.block_on(async {
+        let mut raw = Raw::log_in(world, &token).await;
+        assert_eq!(tags(&raw.query("create temp table shade as select 1 as id").await), "CZ");
+        assert_eq!(tags(&raw.query("select id from shade").await), "TDCZ");
+    });
+}
+
+#[test]
+fn a_search_path_that_moves_takes_the_judgement_with_it() {
+    let world = world();
+    let token = world.token("all", &[]);
+    world.block_on(async {
+        let mut raw = Raw::log_in(world, &token).await;
+        raw.query("create schema if not exists side").await;
+        raw.query("create table if not exists side.secret (payload text)").await;
+        raw.query("drop view if exists side.harmless").await;
+        raw.query("set search_path to side").await;
+        assert_eq!(error(&raw.query("select * from secret").await, 'C'), "42501");
+        // What is not on the path any more is not found, and it is the server who says so.
+        assert_eq!(error(&raw.query("select * from orders").await, 'C'), "42P01");
+        raw.query("begin; set local search_path to public").await;
+        assert_eq!(tags(&raw.query("select id from orders where id = 1").await), "TDCZ");
+        raw.query("rollback").await;
+        assert_eq!(error(&raw.query("select * from orders").await, 'C'), "42P01");
+    });
+}
+
+#[test]
+fn a_rename_inside_a_transaction_is_followed_and_undone() {
+    let world = world();
+    let token = world.token("all", &[]);
+    world.block_on(async {
+        let mut raw = Raw::log_in(world, &token).await;
+        raw.query("create table if not exists plain (payload text)").await;
+        raw.query("begin").await;
+        let heard = raw.query("alter table secret rename to innocent").await;
+        assert_eq!(error(&heard, 'C'), "42501", "renaming needs a say over both names");
+        raw.query("rollback").await;
+        raw.query("begin").await;
+        raw.query("alter table plain rename to plainer").await;
+        assert_eq!(tags(&raw.query("select * from plainer").await), "TCZ");
+        raw.query("rollback").await;
+        assert_eq!(tags(&raw.query("select * from plain").await), "TCZ");
+    });
+}
+
+#[test]
+fn a_prepared_statement_is_judged_again_when_its_names_moved() {
+    let world = world();
+    let token = world.token("all", &[]);
+    world.block_on(async {
+        let mut raw = Raw::log_in(world, &token).await;
+        raw.query("create schema if not exists moved; create table if not exists moved.thing (a int)").await;
+        raw.query("create or replace view moved.secret as select 1 as a").await;
+        raw.query("create table if not exists public.thing (a int)").await;
+        raw.send(&[parse("s", "select * from thing"), sync()]).await;
+        raw.until_ready().await;
+        raw.query("set search_path to moved").await;
+        raw.send(&[bind("", "s"), execute("", 0), sync()]).await;
+        assert_eq!(tags(&raw.until_ready().await), "2CZ");
+        raw.query("alter table moved.thing rename to thing_gone").await;
+        raw.send(&[bind("", "s"), sync()]).await;
+        assert_eq!(error(&raw.until_ready().await, 'C'), "42P01");
+        raw.query("drop schema moved cascade").await;
+    });
+}
+
+#[test]
+fn a_dirty_pipeline_is_judged_one_message_at_a_time() {
+    let world = world();
+    let token = world.token("all", &[]);
+    world.block_on(async {
+        let mut raw = Raw::log_in(world, &token).await;
+        raw.send(&[
+            parse("", "create temp table here (a int)"), bind("", ""), execute("", 0),
+            parse("", "insert into here values (1)"), bind("", ""), execute("", 0),
+            parse("", "select a from here"), bind("", ""), execute("", 0),
+            parse("", "select * from secret"), bind("", ""), execute("", 0),
+            sync(),
+        ])
+        .await;
+        let heard = raw.until_ready().await;
+        assert_eq!((tags(&heard).as_str(), status(&heard)), ("12C12C12DCEZ", 'I'));
+        assert_eq!(error(&heard, 'C'), "42501");
+    });
+}
+
+#[test]
+fn the_question_to_the_server_leaves_set_transaction_possible() {
+    let world = world();
+    let token = world.token("all", &[]);
+    world.block_on(async {
+        let mut raw = Raw::log_in(world, &token).await;
+        raw.query("create temp table dirty (a int)").await;
+        raw.query("begin").await;
+        assert_eq!(tags(&raw.query("set transaction isolation level serializable").await), "CZ");
+        assert_eq!(tags(&raw.query("select * from dirty").await), "TCZ");
+        raw.query("commit").await;
+    });
+}
+
+#[test]
+fn a_migration_sees_what_it_has_just_made() {
+    let world = world();
+    let token = world.token("migrate", &[]);
+    let migration = "begin; create table ledger (id int primary key, note text); alter table ledger add column sum int; \
+                     create index on ledger (sum); commit;";
+    world.psql(Login::Token(&token), migration).succeeded();
+    world.psql(Login::Token(&token), "alter table ledger drop column note; drop table ledger").succeeded();
+}
+
+#[test]
+fn a_shadow_of_a_built_in_function_is_no_longer_built_in() {
+    let world = world();
+    let token = world.token("report", &[]);
+    let setup = "create schema if not exists evil; grant usage on schema evil to public; \
+                 create or replace function evil.lower(varchar) returns text language sql as 'select ''evil''';";
+    world.cluster.sql(&world.database, setup).unwrap();
+    let ask = |path: &str| {
+        let options = format!("-c search_path={path}");
+        world.psql_with(Login::Token(&token), &[("PGOPTIONS", &options)], "select lower(country) from public.customers")
+    };
+    world.psql(Login::Token(&token), "select lower(country) from customers").succeeded();
+    assert!(!ask("evil,public").succeeded);
+}

@@ -1,0 +1,160 @@
+//! A client that speaks the protocol message by message, and wrongly where a test wants it to.
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+
+use crate::rustls_connect::client_config;
+use crate::{Login, World};
+
+pub const PROTOCOL_3_0: u32 = 196_608;
+
+/// One message of the server: its type and body.
+pub type Message = (char, Vec<u8>);
+
+pub struct Raw {
+    pub stream: TlsStream<TcpStream>,
+}
+
+impl Raw {
+    /// TLS by SSLRequest, nothing said yet.
+    pub async fn secure(world: &World, login: Login<'_>) -> Raw {
+        let mut socket = TcpStream::connect(("127.0.0.1", world.port)).await.expect("a connection");
+        socket.write_all(&[0, 0, 0, 8, 4, 210, 22, 47]).await.expect("the request");
+        assert_eq!(socket.read_u8().await.expect("an answer"), b'S');
+        Raw::over(world, socket, login, &[]).await
+    }
+
+    /// TLS from the first byte.
+    pub async fn direct(world: &World, login: Login<'_>, alpn: &[&[u8]]) -> Raw {
+        let socket = TcpStream::connect(("127.0.0.1", world.port)).await.expect("a connection");
+        Raw::over(world, socket, login, alpn).await
+    }
+
+    async fn over(world: &World, socket: TcpStream, login: Login<'_>, alpn: &[&[u8]]) -> Raw {
+        let config = client_config(&world.folder.join("link-ca.pem"), login, alpn);
+        let name = "localhost".try_into().expect("a name");
+        Raw { stream: TlsConnector::from(config).connect(name, socket).await.expect("TLS") }
+    }
+
+    /// Logs in and reads up to the first ReadyForQuery.
+    pub async fn log_in(world: &World, token: &str) -> Raw {
+        let mut raw = Raw::secure(world, Login::Token(token)).await;
+        raw.start(PROTOCOL_3_0, &[("user", "postern"), ("database", &world.database)]).await;
+        assert_eq!(raw.receive().await.0, 'R');
+        raw.password(token).await;
+        raw.until_ready().await;
+        raw
+    }
+
+    pub async fn start(&mut self, version: u32, parameters: &[(&str, &str)]) {
+        let mut body = version.to_be_bytes().to_vec();
+        for (name, value) in parameters {
+            body.extend_from_slice(format!("{name}\0{value}\0").as_bytes());
+        }
+        body.push(0);
+        let length = u32::try_from(body.len() + 4).expect("short");
+        self.send_bytes(&[&length.to_be_bytes()[..], &body].concat()).await;
+    }
+
+    pub async fn password(&mut self, token: &str) {
+        self.send(&[message('p', format!("{token}\0").as_bytes())]).await;
+    }
+
+    pub async fn send(&mut self, messages: &[Vec<u8>]) {
+        self.send_bytes(&messages.concat()).await;
+    }
+
+    pub async fn send_bytes(&mut self, bytes: &[u8]) {
+        self.stream.write_all(bytes).await.expect("the gateway reads");
+        self.stream.flush().await.expect("the gateway reads");
+    }
+
+    pub async fn receive(&mut self) -> Message {
+        self.try_receive().await.expect("the gateway answers")
+    }
+
+    /// The next message, or nothing once the gateway has closed.
+    pub async fn try_receive(&mut self) -> Option<Message> {
+        let tag = self.stream.read_u8().await.ok()?;
+        let length = self.stream.read_u32().await.ok()?;
+        let mut body = vec![0; usize::try_from(length).ok()? - 4];
+        self.stream.read_exact(&mut body).await.ok()?;
+        Some((char::from(tag), body))
+    }
+
+    /// Everything up to and with the next ReadyForQuery.
+    pub async fn until_ready(&mut self) -> Vec<Message> {
+        let mut heard = Vec::new();
+        loop {
+            let message = self.receive().await;
+            let ready = message.0 == 'Z';
+            heard.push(message);
+            if ready {
+                return heard;
+            }
+        }
+    }
+
+    pub async fn query(&mut self, sql: &str) -> Vec<Message> {
+        self.send(&[query(sql)]).await;
+        self.until_ready().await
+    }
+}
+
+/// The types of messages, in order: `1 2 D C Z`.
+pub fn tags(messages: &[Message]) -> String {
+    messages.iter().map(|(tag, _)| *tag).collect()
+}
+
+/// The transaction status of the last ReadyForQuery.
+pub fn status(messages: &[Message]) -> char {
+    let last = messages.last().expect("a message");
+    assert_eq!(last.0, 'Z');
+    char::from(*last.1.first().expect("a status"))
+}
+
+/// One field of the first error, by its letter.
+pub fn error(messages: &[Message], letter: char) -> String {
+    let (_, body) = messages.iter().find(|(tag, _)| *tag == 'E').expect("an error");
+    let fields = body.split(|byte| *byte == 0).map(|field| String::from_utf8(field.to_vec()).expect("UTF-8"));
+    fields.filter_map(|field| field.strip_prefix(letter).map(str::to_owned)).next().unwrap_or_default()
+}
+
+pub fn message(tag: char, body: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(body.len() + 4).expect("short");
+    [&[u8::try_from(tag).expect("ASCII")][..], &length.to_be_bytes(), body].concat()
+}
+
+pub fn query(sql: &str) -> Vec<u8> {
+    message('Q', format!("{sql}\0").as_bytes())
+}
+
+pub fn parse(name: &str, sql: &str) -> Vec<u8> {
+    message('P', format!("{name}\0{sql}\0\0\0").as_bytes())
+}
+
+pub fn bind(portal: &str, statement: &str) -> Vec<u8> {
+    message('B', format!("{portal}\0{statement}\0\0\0\0\0\0\0").as_bytes())
+}
+
+pub fn execute(portal: &str, rows_max: u32) -> Vec<u8> {
+    message('E', &[format!("{portal}\0").as_bytes(), &rows_max.to_be_bytes()].concat())
+}
+
+pub fn describe_statement(name: &str) -> Vec<u8> {
+    message('D', format!("S{name}\0").as_bytes())
+}
+
+pub fn close_statement(name: &str) -> Vec<u8> {
+    message('C', format!("S{name}\0").as_bytes())
+}
+
+pub fn flush() -> Vec<u8> {
+    message('H', b"")
+}
+
+pub fn sync() -> Vec<u8> {
+    message('S', b"")
+}
