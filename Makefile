@@ -15,6 +15,7 @@ dev:
 # Everything is built in one go, so that the tests find the binary that they start and nothing is built twice.
 test:
 	@.ci/needs test
+	tests/clients/prepare
 	cargo build --locked --workspace --all-targets
 	@if cargo nextest --version >/dev/null 2>&1; then \
 		set -x; cargo nextest run --locked --workspace --no-fail-fast; \

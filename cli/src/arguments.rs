@@ -9,7 +9,12 @@ use crate::output::{AnswerFormat, Format};
 /// Identity-aware access for automation: databases behind it know which workload is calling, and do only what
 /// its policy says.
 #[derive(Debug, Parser)]
-#[command(name = "postern", version, max_term_width = 110, disable_help_subcommand = true)]
+#[command(
+    name = "postern",
+    version,
+    max_term_width = 110,
+    disable_help_subcommand = true
+)]
 pub struct Arguments {
     #[command(subcommand)]
     pub command: Command,
@@ -59,7 +64,12 @@ pub struct Dev {
 
 #[derive(Debug, Args)]
 pub struct Configured {
-    #[arg(long, value_name = "FILE", env = "POSTERN_CONFIG", default_value = "postern.yaml")]
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "POSTERN_CONFIG",
+        default_value = "postern.yaml"
+    )]
     pub config: PathBuf,
 }
 
@@ -67,7 +77,12 @@ pub struct Configured {
 #[derive(Clone, Debug, Args)]
 pub struct Operators {
     /// The control plane's operators' address.
-    #[arg(long, value_name = "URL", env = "POSTERN_ADDR", default_value = "http://127.0.0.1:8443")]
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "POSTERN_ADDR",
+        default_value = "http://127.0.0.1:8443"
+    )]
     pub addr: String,
     /// The operator token, or `file:` and the path of the file that holds it.
     #[arg(long, value_name = "TOKEN", env = "POSTERN_TOKEN", hide_env_values = true)]
@@ -111,7 +126,12 @@ pub struct Can {
     #[arg(long, value_name = "FILE", requires = "resources")]
     pub catalog: Option<PathBuf>,
     /// The gateway's admin address.
-    #[arg(long, value_name = "URL", env = "POSTERN_ADMIN", default_value = "http://127.0.0.1:8444")]
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "POSTERN_ADMIN",
+        default_value = "http://127.0.0.1:8444"
+    )]
     pub admin: String,
     #[arg(short, long, value_enum, default_value_t)]
     pub output: AnswerFormat,
@@ -299,7 +319,7 @@ pub struct CatalogueDump {
 pub enum Config {
     /// The JSON Schema of `postern.yaml`, for editors.
     Schema,
-    /// The configuration as it is in force; keys that are not shown have their defaults.
+    /// The configuration as it is in force, with every default.
     Show(ConfigShow),
 }
 
@@ -324,7 +344,9 @@ mod tests {
 
     fn parse(line: &str) -> Result<Command, ErrorKind> {
         let words = std::iter::once("postern").chain(line.split_whitespace());
-        Arguments::try_parse_from(words).map(|arguments| arguments.command).map_err(|error| error.kind())
+        Arguments::try_parse_from(words)
+            .map(|arguments| arguments.command)
+            .map_err(|error| error.kind())
     }
 
     #[test]
@@ -334,27 +356,53 @@ mod tests {
 
     #[test]
     fn a_question_is_an_action_or_a_statement_and_not_both() {
-        assert!(matches!(parse("can a select public.t --target o --columns x,y"), Ok(Command::Can(can)) if can.columns.len() == 2));
-        assert!(matches!(parse("can a --target o --sql select"), Ok(Command::Can(_))));
-        assert_eq!(parse("can a --target o").err(), Some(ErrorKind::MissingRequiredArgument));
-        assert_eq!(parse("can a select t --target o --sql x").err(), Some(ErrorKind::ArgumentConflict));
-        assert_eq!(parse("can a select t").err(), Some(ErrorKind::MissingRequiredArgument));
-        assert_eq!(parse("can a --target o --sql x --catalog f").err(), Some(ErrorKind::MissingRequiredArgument));
+        assert!(
+            matches!(parse("can a select public.t --target o --columns x,y"), Ok(Command::Can(can)) if can.columns.len() == 2)
+        );
+        assert!(matches!(
+            parse("can a --target o --sql select"),
+            Ok(Command::Can(_))
+        ));
+        assert_eq!(
+            parse("can a --target o").err(),
+            Some(ErrorKind::MissingRequiredArgument)
+        );
+        assert_eq!(
+            parse("can a select t --target o --sql x").err(),
+            Some(ErrorKind::ArgumentConflict)
+        );
+        assert_eq!(
+            parse("can a select t").err(),
+            Some(ErrorKind::MissingRequiredArgument)
+        );
+        assert_eq!(
+            parse("can a --target o --sql x --catalog f").err(),
+            Some(ErrorKind::MissingRequiredArgument)
+        );
     }
 
     #[test]
     fn ending_sessions_names_which_and_why() {
         assert!(parse("sessions end --workload a --reason leak").is_ok());
         assert!(parse("sessions end 0190 0191 --reason leak").is_ok());
-        assert_eq!(parse("sessions end --reason leak").err(), Some(ErrorKind::MissingRequiredArgument));
-        assert_eq!(parse("sessions end 0190").err(), Some(ErrorKind::MissingRequiredArgument));
+        assert_eq!(
+            parse("sessions end --reason leak").err(),
+            Some(ErrorKind::MissingRequiredArgument)
+        );
+        assert_eq!(
+            parse("sessions end 0190").err(),
+            Some(ErrorKind::MissingRequiredArgument)
+        );
     }
 
     #[test]
     fn a_folder_is_verified_only_by_a_key() {
         assert!(parse("audit verify /a --key k").is_ok());
         assert!(parse("audit verify").is_ok());
-        assert_eq!(parse("audit verify /a").err(), Some(ErrorKind::MissingRequiredArgument));
+        assert_eq!(
+            parse("audit verify /a").err(),
+            Some(ErrorKind::MissingRequiredArgument)
+        );
     }
 
     #[test]

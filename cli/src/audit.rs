@@ -44,7 +44,10 @@ async fn ask(query: AuditQuery) -> Result<Exit> {
     parameters.push(("limit", query.limit.map(|limit| limit.to_string())));
     parameters.push(("order", query.newest.then(|| "newest".to_owned())));
     parameters.push(("after", query.after));
-    let value = door(&query.operators)?.get(&with_query("/v1/records", &parameters)).await?.json()?;
+    let value = door(&query.operators)?
+        .get(&with_query("/v1/records", &parameters))
+        .await?
+        .json()?;
     let records = entries(&value, "records");
     let names: Vec<String> = records.iter().map(|record| text_of(record, "id")).collect();
     output::print_as(query.output, &value, || table(records), &names)?;
@@ -70,13 +73,17 @@ async fn follow(tail: AuditTail) -> Result<Exit> {
             answer = door.get(&path) => answer?.json()?,
             () = signals.stop_asked() => return Ok(Exit::Success),
         };
-        let lines = entries(&answer, "records").iter().map(|record| line(record, tail.output));
+        let lines = entries(&answer, "records")
+            .iter()
+            .map(|record| line(record, tail.output));
         output::print(&lines.collect::<String>())?;
         if tail.no_follow {
             return Ok(Exit::Success);
         }
         // A page that is the last so far names no cursor; its last record does.
-        let last = entries(&answer, "records").last().map(|record| text_of(record, "cursor"));
+        let last = entries(&answer, "records")
+            .last()
+            .map(|record| text_of(record, "cursor"));
         let next = Some(text_of(&answer, "next")).filter(|next| !next.is_empty());
         after = next.or(last).or(after);
     }
@@ -100,7 +107,11 @@ pub fn table(records: &[Value]) -> String {
     for record in records {
         table.row(cells(record));
     }
-    if table.is_empty() { "no records\n".to_owned() } else { table.show() }
+    if table.is_empty() {
+        "no records\n".to_owned()
+    } else {
+        table.show()
+    }
 }
 
 fn cells(record: &Value) -> [String; 7] {
@@ -110,7 +121,11 @@ fn cells(record: &Value) -> [String; 7] {
         None => String::new(),
     };
     let named = |names: &[&str]| {
-        names.iter().map(|name| text_of(record, name)).find(|text| !text.is_empty()).unwrap_or_default()
+        names
+            .iter()
+            .map(|name| text_of(record, name))
+            .find(|text| !text.is_empty())
+            .unwrap_or_default()
     };
     let what = match answer.as_str() {
         "×" => named(&["message", "text"]),
@@ -118,23 +133,47 @@ fn cells(record: &Value) -> [String; 7] {
     };
     let outcome = record.get("outcome").unwrap_or(record);
     let rows = text_of(outcome, "rows");
-    let rows = if rows.is_empty() { rows } else { format!("{rows} rows") };
-    let ended = format!("{} {} {rows}", text_of(outcome, "status"), text_of(outcome, "sqlstate"));
+    let rows = if rows.is_empty() {
+        rows
+    } else {
+        format!("{rows} rows")
+    };
+    let ended = format!(
+        "{} {} {rows}",
+        text_of(outcome, "status"),
+        text_of(outcome, "sqlstate")
+    );
     let who = match text_of(record, "count") {
         count if count.is_empty() => named(&["workload", "network"]),
+        count if count == "1" => format!("a stranger from {}", named(&["network", "source"])),
         count => format!("{count} strangers from {}", named(&["network", "source"])),
     };
     let ended = ended.split_whitespace().collect::<Vec<_>>().join(" ");
     let time = seconds(&text_of(record, "time"));
-    [time, text_of(record, "kind"), answer, who, what, ended, text_of(record, "id")]
+    [
+        time,
+        text_of(record, "kind"),
+        answer,
+        who,
+        what,
+        ended,
+        text_of(record, "id"),
+    ]
 }
 
 async fn prove(verify: AuditVerify) -> Result<Exit> {
     let value = match &verify.folder {
         Some(folder) => {
-            let key: Verifier = verify.key.as_deref().unwrap_or_default().parse().map_err(|error| {
-                Trouble::usage("`--key` is no public key of a log").because(&error).next("it has the form `name+hash+key`")
-            })?;
+            let key: Verifier = verify
+                .key
+                .as_deref()
+                .unwrap_or_default()
+                .parse()
+                .map_err(|error| {
+                    Trouble::usage("`--key` is no public key of a log")
+                        .because(&error)
+                        .next("it has the form `name+hash+key`")
+                })?;
             let report = verify_folder(folder, &key, None, RECORD_BYTES_MAX).map_err(|error| {
                 Trouble::new(format!("cannot read the log in `{}`", folder.display()))
                     .because(&error)
@@ -142,7 +181,10 @@ async fn prove(verify: AuditVerify) -> Result<Exit> {
             })?;
             told(&report)
         }
-        None => door(&verify.operators)?.post("/v1/audit/verify", None, SLOW_ANSWER_TIMEOUT).await?.json()?,
+        None => door(&verify.operators)?
+            .post("/v1/audit/verify", None, SLOW_ANSWER_TIMEOUT)
+            .await?
+            .json()?,
     };
     output::print_as(verify.output.into(), &value, || report(&value), &[])?;
     let good = value.get("good").and_then(Value::as_bool) == Some(true);
@@ -151,7 +193,11 @@ async fn prove(verify: AuditVerify) -> Result<Exit> {
 
 fn told(report: &Report) -> Value {
     let root: String = report.root.iter().map(|byte| format!("{byte:02x}")).collect();
-    let wrong: Vec<Value> = report.wrong.iter().map(|wrong| json!({ "text": wrong.to_string() })).collect();
+    let wrong: Vec<Value> = report
+        .wrong
+        .iter()
+        .map(|wrong| json!({ "text": wrong.to_string() }))
+        .collect();
     json!({
         "good": report.is_good(),
         "records": report.records,
@@ -170,7 +216,11 @@ fn report(value: &Value) -> String {
     let count = |name| text_of(value, name);
     let mut shown = format!(
         "{} {} records of {} spools in {} segments, by {} checkpoints\n",
-        if good { "✓ the log is whole:" } else { "× the log is not whole:" },
+        if good {
+            "✓ the log is whole:"
+        } else {
+            "× the log is not whole:"
+        },
         count("records"),
         count("spools"),
         count("segments"),
@@ -209,7 +259,10 @@ mod tests {
         let value = json!({ "good": false, "records": 3, "wrong": [{"text": "record 1: it is missing"}], "wrong_unlisted": 2 });
         let shown = report(&value);
         assert!(shown.starts_with("× the log is not whole: 3 records"), "{shown}");
-        assert!(shown.contains("record 1: it is missing") && shown.contains("and 2 more"), "{shown}");
+        assert!(
+            shown.contains("record 1: it is missing") && shown.contains("and 2 more"),
+            "{shown}"
+        );
     }
 
     #[test]

@@ -18,14 +18,19 @@ pub async fn run(can: Can) -> Result<Exit> {
     let question = question(&can);
     let what_if = match &can.resources {
         Some(folder) => {
-            let rules = Rules::load(resources::read(folder)?).map_err(|errors| resources::mistakes(folder, &errors))?;
+            let rules = Rules::load(resources::read(folder)?)
+                .map_err(|errors| resources::mistakes(folder, &errors))?;
             answer(&rules, &catalogue(&can)?, &question).map_err(|error| Trouble::from_error(&error))?
         }
         None => ask(&can, &question).await?,
     };
     let value = serde_json::to_value(&what_if).map_err(|error| Trouble::from_error(&error))?;
     output::print_as(can.output.into(), &value, || show(&what_if), &[])?;
-    Ok(if what_if.permitted { Exit::Success } else { Exit::Refused })
+    Ok(if what_if.permitted {
+        Exit::Success
+    } else {
+        Exit::Refused
+    })
 }
 
 fn question(can: &Can) -> Question {
@@ -51,15 +56,21 @@ fn question(can: &Can) -> Question {
 fn catalogue(can: &Can) -> Result<Catalogue> {
     let Some(path) = &can.catalog else {
         return match can.sql {
-            Some(_) => Err(Trouble::usage("a statement can be judged only by what there is in the database")
-                .next("give `--catalog FILE`, made by `postern catalogue dump --target …`")),
+            Some(_) => Err(
+                Trouble::usage("a statement can be judged only by what there is in the database")
+                    .next("give `--catalog FILE`, made by `postern catalogue dump --target …`"),
+            ),
             None => Ok(Catalogue::default()),
         };
     };
-    let unreadable =
-        |error: std::io::Error| Trouble::new(format!("cannot read catalogue `{}`", path.display())).because(&error);
+    let unreadable = |error: std::io::Error| {
+        Trouble::new(format!("cannot read catalogue `{}`", path.display())).because(&error)
+    };
     if std::fs::metadata(path).map_err(unreadable)?.len() > CATALOGUE_BYTES_MAX {
-        return Err(Trouble::new(format!("`{}` is larger than {CATALOGUE_BYTES_MAX} bytes", path.display())));
+        return Err(Trouble::new(format!(
+            "`{}` is larger than {CATALOGUE_BYTES_MAX} bytes",
+            path.display()
+        )));
     }
     let text = std::fs::read_to_string(path).map_err(unreadable)?;
     serde_json::from_str(&text).map_err(|error| {
@@ -85,7 +96,11 @@ fn show(what_if: &WhatIf) -> String {
     let mut table = Table::new(&["", "ACTION", "RESOURCE", "COLUMNS", "DETAIL", "RULES OR REASON"]);
     for effect in &what_if.effects {
         let rules = effect.rules.join(", ");
-        let why = if effect.permitted && !rules.is_empty() { rules } else { effect.why.clone() };
+        let why = if effect.permitted && !rules.is_empty() {
+            rules
+        } else {
+            effect.why.clone()
+        };
         table.row([
             if effect.permitted { "✓" } else { "×" }.to_owned(),
             effect.action.clone(),
@@ -118,14 +133,25 @@ mod tests {
             columns: vec!["id".into(), "ssn".into()],
             detail: String::new(),
             permitted,
-            rules: if permitted { vec!["orders.cedar:3".into()] } else { Vec::new() },
+            rules: if permitted {
+                vec!["orders.cedar:3".into()]
+            } else {
+                Vec::new()
+            },
             why: why.into(),
             hint: (!permitted).then(|| "permit it\nso".into()),
         };
         let effects = vec![effect(true, "a rule"), effect(false, "no rule permits it")];
-        let shown = show(&WhatIf { permitted: false, rejected: None, effects });
+        let shown = show(&WhatIf {
+            permitted: false,
+            rejected: None,
+            effects,
+        });
         assert!(shown.starts_with("no\n"), "{shown}");
-        assert!(shown.contains("orders.cedar:3") && shown.contains("no rule permits it"), "{shown}");
+        assert!(
+            shown.contains("orders.cedar:3") && shown.contains("no rule permits it"),
+            "{shown}"
+        );
         assert!(shown.contains("→ permit it\\nso\n"), "{shown}");
         assert!(!shown.contains('\u{1b}'));
     }

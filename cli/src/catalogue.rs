@@ -23,15 +23,31 @@ async fn dump(order: CatalogueDump) -> Result<Exit> {
     let file = config::load(&order.configured.config)?;
     let snapshot = snapshot(order.resources.as_deref(), &file)?;
     let proxy = file.proxy()?;
-    let target = snapshot.targets.iter().find(|target| target.name == order.target).ok_or_else(|| {
-        let names: Vec<&str> = snapshot.targets.iter().map(|target| target.name.as_str()).collect();
-        Trouble::usage(format!("there is no target `{}`", order.target)).next(format!("there are: {}", names.join(", ")))
-    })?;
+    let target = snapshot
+        .targets
+        .iter()
+        .find(|target| target.name == order.target)
+        .ok_or_else(|| {
+            let names: Vec<&str> = snapshot
+                .targets
+                .iter()
+                .map(|target| target.name.as_str())
+                .collect();
+            Trouble::usage(format!("there is no target `{}`", order.target))
+                .next(format!("there are: {}", names.join(", ")))
+        })?;
     let credentials = Credentials::load(&proxy.credentials).map_err(|error| Trouble::from_error(&error))?;
-    let database = order.database.or_else(|| target.postgres.databases.first().cloned()).unwrap_or_default();
+    let database = order
+        .database
+        .or_else(|| target.postgres.databases.first().cloned())
+        .unwrap_or_default();
     let mut limits = proxy.limits;
     limits.server_message_bytes_max = limits.server_message_bytes_max.max(limits.catalogue_bytes_max);
-    let place = Login { credential: &target.postgres.gateway_role, target, database };
+    let place = Login {
+        credential: &target.postgres.gateway_role,
+        target,
+        database,
+    };
     let mut connected = log_in(&place, &credentials, &limits).await?;
     let unusable = |error| Trouble::new("the target does not tell its catalogue").because(&error);
     let text = connected.wire.ask_one(catalogue_query()).await;
@@ -44,9 +60,12 @@ async fn dump(order: CatalogueDump) -> Result<Exit> {
 
 /// The resources that a command names, or those of the control plane in the same file.
 pub fn snapshot(folder: Option<&Path>, file: &File) -> Result<Snapshot> {
-    let folder = folder.or(file.control.as_ref().map(|control| control.resources.as_path())).ok_or_else(|| {
-        Trouble::usage("the file has no `control:` section, so it names no resources").next("give `--resources FOLDER`")
-    })?;
+    let folder = folder
+        .or(file.control.as_ref().map(|control| control.resources.as_path()))
+        .ok_or_else(|| {
+            Trouble::usage("the file has no `control:` section, so it names no resources")
+                .next("give `--resources FOLDER`")
+        })?;
     resources::read(folder)
 }
 
@@ -64,13 +83,16 @@ pub async fn log_in(
     limits: &postern_proxy::config::Limits,
 ) -> Result<Connected> {
     let address = &login.target.postgres.address;
-    let credential =
-        credentials.for_address(login.credential, address).map_err(|error| Trouble::from_error(&error))?;
+    let credential = credentials
+        .for_address(login.credential, address)
+        .map_err(|error| Trouble::from_error(&error))?;
     let dial = Dial {
         address: address.clone(),
         credential,
         database: login.database.clone(),
         application_name: "postern:check".to_owned(),
     };
-    connect(&dial, limits).await.map_err(|error| Trouble::from_error(&error))
+    connect(&dial, limits)
+        .await
+        .map_err(|error| Trouble::from_error(&error))
 }

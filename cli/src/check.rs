@@ -46,16 +46,25 @@ impl Findings {
             Ok(value) => (Grade::Good, Some(value)),
             Err(trouble) => (Grade::Bad(trouble), None),
         };
-        self.0.push(Finding { what: what.into(), grade });
+        self.0.push(Finding {
+            what: what.into(),
+            grade,
+        });
         value
     }
 
     fn odd(&mut self, what: impl Into<String>, why: impl Into<String>) {
-        self.0.push(Finding { what: what.into(), grade: Grade::Odd(why.into()) });
+        self.0.push(Finding {
+            what: what.into(),
+            grade: Grade::Odd(why.into()),
+        });
     }
 
     fn is_good(&self) -> bool {
-        !self.0.iter().any(|finding| matches!(finding.grade, Grade::Bad(_)))
+        !self
+            .0
+            .iter()
+            .any(|finding| matches!(finding.grade, Grade::Bad(_)))
     }
 
     fn show(&self, colours: Colours) -> String {
@@ -84,7 +93,11 @@ pub async fn run(configured: Configured) -> Result<Exit> {
         look(&file, &mut findings).await;
     }
     output::print(&findings.show(Colours::of_output()))?;
-    Ok(if findings.is_good() { Exit::Success } else { Exit::Failure })
+    Ok(if findings.is_good() {
+        Exit::Success
+    } else {
+        Exit::Failure
+    })
 }
 
 async fn look(file: &File, findings: &mut Findings) {
@@ -117,7 +130,10 @@ fn look_at_gateway(proxy: &postern_proxy::config::Config, findings: &mut Finding
     let loaded = ServerTls::load(&proxy.tls, &proxy.limits).map_err(|error| Trouble::from_error(&error));
     findings.add("the listener's certificate and key", loaded);
     for (domain, path) in &proxy.trust_domains {
-        findings.add(format!("the bundle of trust domain `{domain}`"), certificates(path));
+        findings.add(
+            format!("the bundle of trust domain `{domain}`"),
+            certificates(path),
+        );
     }
     let loaded = Credentials::load(&proxy.credentials).map_err(|error| Trouble::from_error(&error));
     let credentials = findings.add("credentials", loaded);
@@ -132,10 +148,17 @@ fn look_at_gateway(proxy: &postern_proxy::config::Config, findings: &mut Finding
 
 fn certificates(path: &Path) -> Result<usize> {
     let unreadable = |error: &(dyn std::error::Error + 'static)| {
-        Trouble::new(format!("`{}` cannot be read as certificates in PEM", path.display())).because(error)
+        Trouble::new(format!(
+            "`{}` cannot be read as certificates in PEM",
+            path.display()
+        ))
+        .because(error)
     };
     let read = CertificateDer::pem_file_iter(path).map_err(|error| unreadable(&error))?;
-    let count = read.collect::<std::result::Result<Vec<_>, _>>().map_err(|error| unreadable(&error))?.len();
+    let count = read
+        .collect::<std::result::Result<Vec<_>, _>>()
+        .map_err(|error| unreadable(&error))?
+        .len();
     if count == 0 {
         return Err(Trouble::new(format!("`{}` holds no certificate", path.display())));
     }
@@ -145,16 +168,24 @@ fn certificates(path: &Path) -> Result<usize> {
 async fn look_at_link(proxy: &postern_proxy::config::Config, findings: &mut Findings) {
     let DecideBy::Control(link) = &proxy.decide_by;
     for (what, path) in [("authority", &link.ca), ("certificate", &link.certificate)] {
-        findings.add(format!("the {what} of the link to the control plane"), certificates(path));
+        findings.add(
+            format!("the {what} of the link to the control plane"),
+            certificates(path),
+        );
     }
     let reached = reach(&link.address).await;
-    findings.add(format!("the control plane at `{}` is reachable", link.address), reached);
+    findings.add(
+        format!("the control plane at `{}` is reachable", link.address),
+        reached,
+    );
 }
 
 async fn reach(url: &str) -> Result<()> {
     let place = url.strip_prefix("https://").unwrap_or(url).trim_end_matches('/');
     let unreachable = |error: &(dyn std::error::Error + 'static)| {
-        Trouble::new(format!("nobody listens at `{place}`")).because(error).next("start it: `postern control`, or `postern up`")
+        Trouble::new(format!("nobody listens at `{place}`"))
+            .because(error)
+            .next("start it: `postern control`, or `postern up`")
     };
     match tokio::time::timeout(REACH_TIMEOUT, TcpStream::connect(place)).await {
         Ok(Ok(_)) => Ok(()),
@@ -173,15 +204,24 @@ async fn look_at_targets(
     for target in &snapshot.targets {
         let database = target.postgres.databases.first().cloned().unwrap_or_default();
         for (role, credential) in &target.postgres.roles {
-            let login = Login { credential, target, database: database.clone() };
+            let login = Login {
+                credential,
+                target,
+                database: database.clone(),
+            };
             let what = format!("target `{}` as role `{role}`", target.name);
             findings.add(what, judge_role(role, &login, credentials, proxy).await);
         }
-        let login = Login { credential: &target.postgres.gateway_role, target, database };
+        let login = Login {
+            credential: &target.postgres.gateway_role,
+            target,
+            database,
+        };
         let what = format!("target `{}` as the gateway itself", target.name);
         let ends = ends_backends(&login, credentials, proxy).await;
         if let Some(false) = findings.add(what.clone(), ends) {
-            let why = "it may not end other roles' backends: a revoked session is only cancelled; `grant pg_signal_backend`";
+            let why = "it may not end other roles' backends, so a revoked session's statement is only cancelled: \
+                       `grant pg_signal_backend, pg_read_all_stats`";
             findings.odd(what, why);
         }
     }
@@ -197,13 +237,18 @@ async fn judge_role(
     connected.wire.goodbye().await;
     let facts = connected.facts;
     if facts.role != role {
-        return Err(Trouble::new(format!("the credential `{}` logs in as `{}`", login.credential, facts.role))
-            .next("name a credential of the role itself: the gateway never goes down from a stronger one"));
+        return Err(Trouble::new(format!(
+            "the credential `{}` logs in as `{}`",
+            login.credential, facts.role
+        ))
+        .next("name a credential of the role itself: the gateway never goes down from a stronger one"));
     }
     let refused = login.target.postgres.dangerous_role == DangerousRole::Refused;
     if refused && !facts.dangers.is_empty() {
-        return Err(Trouble::new(format!("the role is too strong: {}", facts.dangers.join(", ")))
-            .next("give the target a lesser role, or say `dangerous_role: accepted` there"));
+        return Err(
+            Trouble::new(format!("the role is too strong: {}", facts.dangers.join(", ")))
+                .next("give the target a lesser role, or say `dangerous_role: accepted` there"),
+        );
     }
     Ok(())
 }
@@ -213,9 +258,15 @@ async fn ends_backends(
     credentials: &Credentials,
     proxy: &postern_proxy::config::Config,
 ) -> Result<bool> {
-    const QUESTION: &str = "select pg_catalog.pg_has_role('pg_signal_backend', 'usage')::pg_catalog.text";
+    // The second tells which backend a process id is now; without it the wrong one could be ended.
+    const QUESTION: &str = "select (pg_catalog.pg_has_role('pg_signal_backend', 'usage') \
+        and pg_catalog.pg_has_role('pg_read_all_stats', 'usage'))::pg_catalog.text";
     let mut connected = log_in(login, credentials, &proxy.limits).await?;
-    let answer = connected.wire.ask_one(QUESTION).await.map_err(|error| Trouble::from_error(&error));
+    let answer = connected
+        .wire
+        .ask_one(QUESTION)
+        .await
+        .map_err(|error| Trouble::from_error(&error));
     connected.wire.goodbye().await;
     Ok(answer? == "true")
 }
@@ -223,14 +274,22 @@ async fn ends_backends(
 /// A gateway that does not run is no mistake in its configuration.
 async fn look_at_running(proxy: &postern_proxy::config::Config, findings: &mut Findings) {
     let what = format!("the gateway at `{}`", proxy.listen_admin);
-    let ready = async { Door::new(&format!("http://{}", proxy.listen_admin), None, None)?.get("/readyz").await }.await;
+    let ready = async {
+        Door::new(&format!("http://{}", proxy.listen_admin), None, None)?
+            .get("/readyz")
+            .await
+    }
+    .await;
     match ready {
         Err(_) => findings.odd(what, "it is not running"),
         Ok(answer) if answer.status.is_success() => {
             findings.add::<()>(format!("{what} is ready"), Ok(()));
         }
         Ok(answer) => {
-            let said = std::str::from_utf8(&answer.body).unwrap_or_default().trim().to_owned();
+            let said = std::str::from_utf8(&answer.body)
+                .unwrap_or_default()
+                .trim()
+                .to_owned();
             let trouble = Trouble::new("it is running but not ready").next(said.replace('\n', ", "));
             findings.add::<()>(what, Err(trouble));
         }
@@ -250,7 +309,10 @@ mod tests {
         findings.add::<()>("the bundle", Err(Trouble::new("not PEM").next("mend it")));
         assert!(!findings.is_good());
         let shown = findings.show(Colours::Off);
-        assert_eq!(shown, "✓ credentials\n! credential `x`: plain text\n× the bundle\n    not PEM\n    → mend it\n");
+        assert_eq!(
+            shown,
+            "✓ credentials\n! credential `x`: plain text\n× the bundle\n    not PEM\n    → mend it\n"
+        );
     }
 
     #[tokio::test]

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::arguments::{Command, Config, ConfigShow};
-use crate::config::{self, File};
+use crate::config::{self, File, Origin};
 use crate::output::{self, Format, Table};
 use crate::trouble::{Exit, Result, Trouble};
 use crate::{audit, can, catalogue, check, dev, explain, planes, sessions};
@@ -14,7 +14,9 @@ pub async fn run(command: Command) -> Result<Exit> {
         Command::Up(configured) => {
             let file = config::load(&configured.config)?;
             if file.proxy.is_none() && file.control.is_none() {
-                return Err(Trouble::new("the file has neither a section `proxy:` nor `control:`"));
+                return Err(Trouble::new(
+                    "the file has neither a section `proxy:` nor `control:`",
+                ));
             }
             planes::run(file).await
         }
@@ -38,7 +40,8 @@ pub async fn run(command: Command) -> Result<Exit> {
 }
 
 fn schema() -> Result<Exit> {
-    let schema = serde_json::to_value(schemars::schema_for!(File)).map_err(|error| Trouble::from_error(&error))?;
+    let schema =
+        serde_json::to_value(schemars::schema_for!(File)).map_err(|error| Trouble::from_error(&error))?;
     output::print(&(output::json(&schema) + "\n"))?;
     Ok(Exit::Success)
 }
@@ -48,23 +51,28 @@ fn show_config(show: ConfigShow) -> Result<Exit> {
     let text = config::read(path)?;
     let name = path.display().to_string();
     let overrides = config::overrides(std::env::vars());
-    config::parse(&text, &name, &overrides)?;
-    let tree: Value = serde_saphyr::from_str(&text).map_err(|error| Trouble::from_error(&error))?;
-    let tree = config::overridden(tree, &overrides);
+    let in_force = config::in_force(&config::parse(&text, &name, &overrides)?)?;
     if !show.origin {
         let format = show.output.map_or(Format::Yaml, Format::from);
-        output::print_as(format, &tree, || output::yaml(&tree), &[])?;
+        output::print_as(format, &in_force, || output::yaml(&in_force), &[])?;
         return Ok(Exit::Success);
     }
-    let origins = config::origins(&tree, &name, &overrides);
-    let mut table = Table::new(&["KEY", "VALUE", "FROM"]);
-    let mut listed = Vec::new();
-    for (key, value, origin) in origins {
-        let shown = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-        table.row([key.clone(), shown, origin.clone()]);
-        listed.push(serde_json::json!({ "key": key, "value": value, "from": origin }));
-    }
-    let format = show.output.map_or(Format::Table, Format::from);
-    output::print_as(format, &Value::Array(listed), || table.show(), &[])?;
+    let written: Value = serde_saphyr::from_str(&text).map_err(|error| Trouble::from_error(&error))?;
+    let origins = config::origins(&in_force, &written, &name, &overrides);
+    let value = serde_json::to_value(&origins).map_err(|error| Trouble::from_error(&error))?;
+    let table = || {
+        let mut table = Table::new(&["KEY", "VALUE", "FROM"]);
+        for Origin { key, value, from } in origins {
+            let shown = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            table.row([key, shown, from]);
+        }
+        table.show()
+    };
+    output::print_as(
+        show.output.map_or(Format::Table, Format::from),
+        &value,
+        table,
+        &[],
+    )?;
     Ok(Exit::Success)
 }

@@ -2,8 +2,9 @@
 
 use std::path::Path;
 
+use miette::{GraphicalReportHandler, GraphicalTheme};
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::trouble::{Exit, Result, Trouble};
@@ -14,7 +15,7 @@ const FILE_BYTES_MAX: u64 = 4 * 1024 * 1024;
 const SECTIONS: [(&str, &str); 2] = [("POSTERN_PROXY__", "proxy"), ("POSTERN_CONTROL__", "control")];
 
 /// The whole file. A host that runs one plane has one section.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(title = "postern.yaml")]
 pub struct File {
@@ -64,7 +65,10 @@ pub fn read(path: &Path) -> Result<String> {
     };
     let bytes = std::fs::metadata(path).map_err(|error| unreadable(&error))?.len();
     if bytes > FILE_BYTES_MAX {
-        return Err(Trouble::new(format!("`{}` is larger than {FILE_BYTES_MAX} bytes", path.display())));
+        return Err(Trouble::new(format!(
+            "`{}` is larger than {FILE_BYTES_MAX} bytes",
+            path.display()
+        )));
     }
     std::fs::read_to_string(path).map_err(|error| unreadable(&error))
 }
@@ -72,8 +76,18 @@ pub fn read(path: &Path) -> Result<String> {
 /// Reads a text. The file must hold by itself, so that its mistakes have a line.
 pub fn parse(text: &str, name: &str, overrides: &[Override]) -> Result<File> {
     let file: File = serde_saphyr::from_str(text).map_err(|error| {
-        let report = serde_saphyr::miette::to_miette_report(&error, text, name);
-        let trouble = Trouble::new(format!("`{name}` is not a valid configuration\n{report:?}"));
+        let options = serde_saphyr::render_options! { source_name: Some(name) };
+        let report = serde_saphyr::miette::to_miette_report_with_options(&error, text, name, options);
+        // Without colours: what is told of the file is escaped before it is printed.
+        let handler = GraphicalReportHandler::new_themed(GraphicalTheme::unicode_nocolor());
+        let mut shown = String::new();
+        if handler.render_report(&mut shown, report.as_ref()).is_err() {
+            shown = error.to_string();
+        }
+        let trouble = Trouble::new(format!(
+            "`{name}` is not a valid configuration\n{}",
+            shown.trim_end()
+        ));
         match suggestion(&error.to_string()) {
             Some(key) => trouble.next(format!("did you mean `{key}`?")),
             None => trouble.next("`postern config schema` prints every key with what it is"),
@@ -92,34 +106,46 @@ pub fn parse(text: &str, name: &str, overrides: &[Override]) -> Result<File> {
     })
 }
 
-/// The known key that an unknown one is nearest to. The message names it first, then every known one.
+/// The known key that an unknown one is nearest to. The message names both in one line.
 fn suggestion(message: &str) -> Option<String> {
     const LIKENESS_MIN: f64 = 0.8;
-    let (_, after) = message.split_once("unknown field")?;
-    let mut quoted = after.split('`').skip(1).step_by(2);
-    let unknown = quoted.next()?;
+    let (_, after) = message.split_once("unknown field `")?;
+    let (unknown, after) = after.split_once('`')?;
+    let known = after
+        .lines()
+        .next()?
+        .split(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_');
     let likeness = |known: &&str| strsim::jaro_winkler(unknown, known);
-    let nearest = quoted.max_by(|one, other| likeness(one).total_cmp(&likeness(other)))?;
+    let nearest = known.max_by(|one, other| likeness(one).total_cmp(&likeness(other)))?;
     (likeness(&nearest) >= LIKENESS_MIN).then(|| nearest.to_owned())
 }
 
 /// The variables that name a key of one of the sections.
 pub fn overrides(variables: impl Iterator<Item = (String, String)>) -> Vec<Override> {
-    let mut found: Vec<Override> = variables.filter_map(|(name, value)| one_override(&name, &value)).collect();
+    let mut found: Vec<Override> = variables
+        .filter_map(|(name, value)| one_override(&name, &value))
+        .collect();
     found.sort_by(|one, other| one.variable.cmp(&other.variable));
     found
 }
 
 fn one_override(variable: &str, value: &str) -> Option<Override> {
     let (prefix, section) = SECTIONS.iter().find(|(prefix, _)| variable.starts_with(prefix))?;
-    let keys = variable.strip_prefix(prefix)?.split("__").map(str::to_ascii_lowercase);
+    let keys = variable
+        .strip_prefix(prefix)?
+        .split("__")
+        .map(str::to_ascii_lowercase);
     let path = std::iter::once((*section).to_owned()).chain(keys).collect();
     let scalar = serde_saphyr::from_str(value).unwrap_or_else(|_| Value::String(value.to_owned()));
-    Some(Override { variable: variable.to_owned(), path, value: scalar })
+    Some(Override {
+        variable: variable.to_owned(),
+        path,
+        value: scalar,
+    })
 }
 
 /// The file's values with the environment's over them.
-pub fn overridden(mut tree: Value, overrides: &[Override]) -> Value {
+fn overridden(mut tree: Value, overrides: &[Override]) -> Value {
     for one in overrides {
         put(&mut tree, &one.path, one.value.clone());
     }
@@ -139,15 +165,47 @@ fn put(tree: &mut Value, path: &[String], value: Value) {
     }
 }
 
-/// Every value with its path and where it came from. Keys that are not listed have their defaults.
-pub fn origins(tree: &Value, name: &str, overrides: &[Override]) -> Vec<(String, Value, String)> {
+/// The configuration as it is in force, with every default; what is not set is left out.
+pub fn in_force(file: &File) -> Result<Value> {
+    let mut tree = serde_json::to_value(file).map_err(|error| Trouble::from_error(&error))?;
+    drop_nothing(&mut tree);
+    Ok(tree)
+}
+
+fn drop_nothing(tree: &mut Value) {
+    if let Value::Object(members) = tree {
+        members.retain(|_, member| !member.is_null());
+        members.values_mut().for_each(drop_nothing);
+    }
+}
+
+/// Every value that is in force, with its path and where it came from: the environment, the file, or a default.
+pub fn origins(in_force: &Value, written: &Value, name: &str, overrides: &[Override]) -> Vec<Origin> {
     let mut leaves = Vec::new();
-    collect(tree, &mut Vec::new(), &mut leaves);
-    let origin = |path: &[String]| {
+    collect(in_force, &mut Vec::new(), &mut leaves);
+    let from = |path: &[String]| {
         let over = overrides.iter().find(|one| path.starts_with(&one.path));
-        over.map_or_else(|| name.to_owned(), |one| format!("environment {}", one.variable))
+        let in_file = path.iter().try_fold(written, |tree, key| tree.get(key)).is_some();
+        match over {
+            Some(over) => format!("environment {}", over.variable),
+            None if in_file => name.to_owned(),
+            None => "default".to_owned(),
+        }
     };
-    leaves.into_iter().map(|(path, value)| (path.join("."), value, origin(&path))).collect()
+    let origin = |(path, value): (Vec<String>, Value)| Origin {
+        from: from(&path),
+        key: path.join("."),
+        value,
+    };
+    leaves.into_iter().map(origin).collect()
+}
+
+/// One value of the configuration.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Origin {
+    pub key: String,
+    pub value: Value,
+    pub from: String,
 }
 
 fn collect(tree: &Value, path: &mut Vec<String>, leaves: &mut Vec<(Vec<String>, Value)>) {
@@ -171,7 +229,11 @@ mod tests {
         resources: /r\n  tls: { certificate: /c, key: /k, gateway_ca: /a }\n";
 
     fn variables(pairs: &[(&str, &str)]) -> Vec<Override> {
-        overrides(pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())))
+        overrides(
+            pairs
+                .iter()
+                .map(|(name, value)| ((*name).to_owned(), (*value).to_owned())),
+        )
     }
 
     #[test]
@@ -203,7 +265,10 @@ mod tests {
         let over = variables(&[("POSTERN_CONTROL__LISTEN_OPERATORS", "nowhere")]);
         let trouble = parse(CONTROL, "postern.yaml", &over).unwrap_err();
         assert_eq!(trouble.exit, Exit::Usage);
-        assert!(trouble.to_string().contains("POSTERN_CONTROL__LISTEN_OPERATORS"), "{trouble}");
+        assert!(
+            trouble.to_string().contains("POSTERN_CONTROL__LISTEN_OPERATORS"),
+            "{trouble}"
+        );
         let over = variables(&[("POSTERN_CONTROL__LISTEN_OPERATOR", "127.0.0.1:3")]);
         assert!(parse(CONTROL, "postern.yaml", &over).is_err());
     }
@@ -211,11 +276,21 @@ mod tests {
     #[test]
     fn each_value_knows_where_it_came_from() {
         let over = variables(&[("POSTERN_CONTROL__DATA", "/e")]);
-        let tree = overridden(serde_saphyr::from_str(CONTROL).unwrap(), &over);
-        let origins = origins(&tree, "postern.yaml", &over);
-        let of = |path: &str| origins.iter().find(|(one, _, _)| one == path).map(|(_, value, from)| (value, from.as_str()));
-        assert_eq!(of("control.data"), Some((&Value::from("/e"), "environment POSTERN_CONTROL__DATA")));
-        assert_eq!(of("control.tls.key"), Some((&Value::from("/k"), "postern.yaml")));
+        let file = parse(CONTROL, "postern.yaml", &over).unwrap();
+        let written = serde_saphyr::from_str(CONTROL).unwrap();
+        let origins = origins(&in_force(&file).unwrap(), &written, "postern.yaml", &over);
+        let of = |key: &str| {
+            let found = origins.iter().find(|one| one.key == key);
+            found.map(|one| (one.value.clone(), one.from.as_str()))
+        };
+        assert_eq!(
+            of("control.data"),
+            Some(("/e".into(), "environment POSTERN_CONTROL__DATA"))
+        );
+        assert_eq!(of("control.tls.key"), Some(("/k".into(), "postern.yaml")));
+        assert_eq!(of("control.name"), Some(("control".into(), "default")));
+        assert_eq!(of("control.limits.gateways_max"), Some((1_000.into(), "default")));
+        assert_eq!(of("proxy"), None);
     }
 
     #[test]

@@ -22,8 +22,24 @@ pub async fn run(explain: Explain) -> Result<Exit> {
 
 fn show(value: &Value) -> String {
     const SHOWN: [&str; 18] = [
-        "id", "time", "kind", "workload", "evidence", "issuer", "subject", "source", "target", "database", "role",
-        "text", "message", "detail", "hint", "sqlstate", "session", "policy_epoch",
+        "id",
+        "time",
+        "kind",
+        "workload",
+        "evidence",
+        "issuer",
+        "subject",
+        "source",
+        "target",
+        "database",
+        "role",
+        "text",
+        "message",
+        "detail",
+        "hint",
+        "sqlstate",
+        "session",
+        "policy_epoch",
     ];
     let nothing = Value::Null;
     let decision = value.get("decision").unwrap_or(&nothing);
@@ -41,15 +57,41 @@ fn show(value: &Value) -> String {
     for name in SHOWN {
         line(name, &text_of(decision, name));
     }
-    for fact in decision.get("run").and_then(Value::as_object).into_iter().flatten() {
-        line("run", &format!("{}: {}", fact.0, fact.1.as_str().unwrap_or_default()));
+    for fact in decision
+        .get("run")
+        .and_then(Value::as_object)
+        .into_iter()
+        .flatten()
+    {
+        line(
+            "run",
+            &format!("{}: {}", fact.0, fact.1.as_str().unwrap_or_default()),
+        );
     }
-    for effect in decision.get("effects").and_then(Value::as_array).into_iter().flatten() {
-        let columns: Vec<&str> =
-            effect.get("columns").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect();
-        let columns = if columns.is_empty() { String::new() } else { format!(" ({})", columns.join(", ")) };
+    for effect in decision
+        .get("effects")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+    {
+        let columns: Vec<&str> = effect
+            .get("columns")
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_str)
+            .collect();
+        let columns = if columns.is_empty() {
+            String::new()
+        } else {
+            format!(" ({})", columns.join(", "))
+        };
         let detail = text_of(effect, "detail");
-        let text = format!("{} {}{columns} {detail}", text_of(effect, "action"), text_of(effect, "resource"));
+        let text = format!(
+            "{} {}{columns} {detail}",
+            text_of(effect, "action"),
+            text_of(effect, "resource")
+        );
         line("effect", text.trim_end());
     }
     let rules = value.get("rules").and_then(Value::as_array);
@@ -57,7 +99,10 @@ fn show(value: &Value) -> String {
         line("rule", &text_of(rule, "rule"));
     }
     if let Some(outcome) = decision.get("outcome").and_then(Value::as_object) {
-        let facts: Vec<String> = outcome.iter().map(|(name, fact)| format!("{name} {}", plain(fact))).collect();
+        let facts: Vec<String> = outcome
+            .iter()
+            .map(|(name, fact)| format!("{name} {}", plain(fact)))
+            .collect();
         line("outcome", &facts.join(", "));
     }
     let mut files: Vec<(String, String)> = rules
@@ -68,7 +113,11 @@ fn show(value: &Value) -> String {
         .collect();
     files.dedup();
     for (file, text) in files {
-        shown.push_str(&format!("\n{} as it stood then:\n{}\n", escape(&file), escape_lines(text.trim_end())));
+        shown.push_str(&format!(
+            "\n{} as it stood then:\n{}\n",
+            escape(&file),
+            escape_lines(text.trim_end())
+        ));
     }
     shown
 }
@@ -95,7 +144,13 @@ mod tests {
         });
         let shown = show(&value);
         assert!(shown.starts_with("refused\nid            dev.0.1.2\n"), "{shown}");
-        for part in ["select ssn\\nfrom customers", "(ssn)", "orders.cedar:9", "rows 3", "permit (…);"] {
+        for part in [
+            "select ssn\\nfrom customers",
+            "(ssn)",
+            "orders.cedar:9",
+            "rows 3",
+            "permit (…);",
+        ] {
             assert!(shown.contains(part), "{part} is missing in {shown}");
         }
     }

@@ -11,7 +11,10 @@ use tracing_subscriber::EnvFilter;
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    if matches!(arguments.command, Command::Up(_) | Command::Proxy(_) | Command::Control(_)) {
+    if matches!(
+        arguments.command,
+        Command::Up(_) | Command::Proxy(_) | Command::Control(_)
+    ) {
         log_to_standard_error();
     }
     let runtime = match tokio::runtime::Runtime::new() {
@@ -37,6 +40,13 @@ fn log_to_standard_error() {
     let filter = EnvFilter::try_from_env("POSTERN_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
     let terminal = std::io::stderr().is_terminal();
     let coloured = terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(coloured);
-    if terminal { builder.init() } else { builder.json().init() }
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(coloured);
+    if terminal {
+        builder.init()
+    } else {
+        builder.json().init()
+    }
 }

@@ -195,11 +195,15 @@ pub struct Table {
 
 impl Table {
     pub fn new(headings: &[&'static str]) -> Table {
-        Table { headings: headings.to_vec(), rows: Vec::new() }
+        Table {
+            headings: headings.to_vec(),
+            rows: Vec::new(),
+        }
     }
 
     pub fn row(&mut self, cells: impl IntoIterator<Item = String>) {
-        self.rows.push(cells.into_iter().map(|cell| cut(&escape(&cell))).collect());
+        self.rows
+            .push(cells.into_iter().map(|cell| cut(&escape(&cell))).collect());
     }
 
     pub fn is_empty(&self) -> bool {
@@ -207,16 +211,27 @@ impl Table {
     }
 
     pub fn show(&self) -> String {
-        let mut widths: Vec<usize> = self.headings.iter().map(|heading| heading.chars().count()).collect();
+        let mut widths: Vec<usize> = self
+            .headings
+            .iter()
+            .map(|heading| heading.chars().count())
+            .collect();
         for row in &self.rows {
             for (width, cell) in widths.iter_mut().zip(row) {
                 *width = (*width).max(cell.chars().count());
             }
         }
         let mut shown = String::new();
-        let headings: Vec<String> = self.headings.iter().map(|heading| (*heading).to_owned()).collect();
+        let headings: Vec<String> = self
+            .headings
+            .iter()
+            .map(|heading| (*heading).to_owned())
+            .collect();
         for row in std::iter::once(&headings).chain(&self.rows) {
-            let cells = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}"));
+            let cells = row
+                .iter()
+                .zip(&widths)
+                .map(|(cell, width)| format!("{cell:<width$}"));
             let line = cells.collect::<Vec<_>>().join("  ");
             let _ = writeln!(shown, "{}", line.trim_end());
         }
@@ -242,7 +257,12 @@ pub fn print(text: &str) -> Result<()> {
 }
 
 /// Prints one value as JSON or YAML, or as the table or the names that the caller makes of it.
-pub fn print_as(format: Format, value: &Value, table: impl FnOnce() -> String, names: &[String]) -> Result<()> {
+pub fn print_as(
+    format: Format,
+    value: &Value,
+    table: impl FnOnce() -> String,
+    names: &[String],
+) -> Result<()> {
     print(&match format {
         Format::Table => table(),
         Format::Json => json(value) + "\n",
@@ -261,7 +281,11 @@ pub enum Colours {
 impl Colours {
     pub fn of_output() -> Colours {
         let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-        if io::stdout().is_terminal() && !refused { Colours::On } else { Colours::Off }
+        if io::stdout().is_terminal() && !refused {
+            Colours::On
+        } else {
+            Colours::Off
+        }
     }
 
     pub fn good(self, text: &str) -> String {
@@ -303,7 +327,8 @@ mod tests {
 
     use super::*;
 
-    const HOSTILE: &str = "a\n{\"decision\":\"allow\"}\u{1b}[2J\u{202e}b\u{2028}\u{9b}31m\u{e0041}\u{7f}\u{feff}";
+    const HOSTILE: &str =
+        "a\n{\"decision\":\"allow\"}\u{1b}[2J\u{202e}b\u{2028}\u{9b}31m\u{e0041}\u{7f}\u{feff}";
 
     #[test]
     fn nothing_that_a_caller_wrote_acts_on_a_terminal() {
@@ -314,7 +339,10 @@ mod tests {
             assert!(!shown.chars().any(acts), "{shown:?}");
         }
         for shown in [json(&value), yaml(&value), table.show()] {
-            assert!(!shown.chars().any(|letter| letter != '\n' && acts(letter)), "{shown:?}");
+            assert!(
+                !shown.chars().any(|letter| letter != '\n' && acts(letter)),
+                "{shown:?}"
+            );
         }
         assert_eq!(table.show().lines().count(), 2);
     }

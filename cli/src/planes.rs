@@ -19,7 +19,8 @@ pub struct Signals {
 
 impl Signals {
     pub fn listen() -> Result<Signals> {
-        let listen = |kind| signal(kind).map_err(|error| Trouble::new("cannot listen for signals").because(&error));
+        let listen =
+            |kind| signal(kind).map_err(|error| Trouble::new("cannot listen for signals").because(&error));
         Ok(Signals {
             interrupt: listen(SignalKind::interrupt())?,
             terminate: listen(SignalKind::terminate())?,
@@ -48,7 +49,10 @@ pub struct Planes {
 impl Planes {
     /// Starts whatever the file has a section for.
     pub async fn start(file: File) -> Result<Planes> {
-        let mut planes = Planes { gateway: None, control: None };
+        let mut planes = Planes {
+            gateway: None,
+            control: None,
+        };
         if let Some(config) = file.control {
             planes.control = Some(start_control(config).await?);
         }
@@ -89,7 +93,10 @@ pub async fn run(file: File) -> Result<Exit> {
 async fn start_gateway(config: postern_proxy::config::Config) -> Result<gateway::Running> {
     gateway::start(config).await.map_err(|error| {
         let mut chain = error.chain().map(ToString::to_string);
-        let mut trouble = Trouble::new(format!("the gateway did not start: {}", chain.next().unwrap_or_default()));
+        let mut trouble = Trouble::new(format!(
+            "the gateway did not start: {}",
+            chain.next().unwrap_or_default()
+        ));
         trouble.causes = chain.collect();
         trouble.next("`postern check` looks at everything that the configuration names")
     })

@@ -16,10 +16,16 @@ pub fn read(folder: &Path) -> Result<Snapshot> {
     let mut paths = Vec::new();
     collect(folder, DEPTH_MAX, &mut paths)?;
     if paths.len() > FILES_MAX {
-        return Err(Trouble::new(format!("`{}` holds more than {FILES_MAX} files", folder.display())));
+        return Err(Trouble::new(format!(
+            "`{}` holds more than {FILES_MAX} files",
+            folder.display()
+        )));
     }
     paths.sort();
-    let files: Vec<File> = paths.iter().map(|path| read_file(folder, path)).collect::<Result<_>>()?;
+    let files: Vec<File> = paths
+        .iter()
+        .map(|path| read_file(folder, path))
+        .collect::<Result<_>>()?;
     let mut snapshot = postern_link::resources::read(&files).map_err(|errors| mistakes(folder, &errors))?;
     snapshot.number = 1;
     Ok(snapshot)
@@ -34,8 +40,9 @@ pub fn mistakes(folder: &Path, errors: &[impl ToString]) -> Trouble {
 
 /// Hidden files are passed over, as the control plane does.
 fn collect(folder: &Path, depth: usize, paths: &mut Vec<PathBuf>) -> Result<()> {
-    let unreadable =
-        |error: std::io::Error| Trouble::new(format!("cannot read folder `{}`", folder.display())).because(&error);
+    let unreadable = |error: std::io::Error| {
+        Trouble::new(format!("cannot read folder `{}`", folder.display())).because(&error)
+    };
     for entry in fs::read_dir(folder).map_err(unreadable)? {
         let entry = entry.map_err(unreadable)?;
         let path = entry.path();
@@ -46,7 +53,10 @@ fn collect(folder: &Path, depth: usize, paths: &mut Vec<PathBuf>) -> Result<()> 
             if let Some(depth) = depth.checked_sub(1) {
                 collect(&path, depth, paths)?;
             }
-        } else if matches!(path.extension().and_then(|end| end.to_str()), Some("yaml" | "yml" | "cedar")) {
+        } else if matches!(
+            path.extension().and_then(|end| end.to_str()),
+            Some("yaml" | "yml" | "cedar")
+        ) {
             paths.push(path);
         }
     }
@@ -57,8 +67,13 @@ fn read_file(folder: &Path, path: &Path) -> Result<File> {
     let text = fs::read_to_string(path)
         .map_err(|error| Trouble::new(format!("cannot read `{}`", path.display())).because(&error))?;
     let name = path.strip_prefix(folder).unwrap_or(path);
-    let name = name.to_str().ok_or_else(|| Trouble::new(format!("`{}` is no UTF-8 name", name.display())))?;
-    Ok(File { name: name.to_owned(), text })
+    let name = name
+        .to_str()
+        .ok_or_else(|| Trouble::new(format!("`{}` is no UTF-8 name", name.display())))?;
+    Ok(File {
+        name: name.to_owned(),
+        text,
+    })
 }
 
 #[cfg(test)]
@@ -73,14 +88,22 @@ mod tests {
         fs::write(folder.path().join(".a.yaml"), "not yaml: [").unwrap();
         fs::write(folder.path().join("notes.txt"), "not ours").unwrap();
         let snapshot = read(folder.path()).unwrap();
-        let names: Vec<&str> = snapshot.policies.iter().map(|policy| policy.name.as_str()).collect();
+        let names: Vec<&str> = snapshot
+            .policies
+            .iter()
+            .map(|policy| policy.name.as_str())
+            .collect();
         assert_eq!(names, ["policies/b.cedar"]);
     }
 
     #[test]
     fn every_mistake_is_told() {
         let folder = tempfile::tempdir().unwrap();
-        fs::write(folder.path().join("a.yaml"), "kind: Workload\nname: x\n---\nkind: Grand\n").unwrap();
+        fs::write(
+            folder.path().join("a.yaml"),
+            "kind: Workload\nname: x\n---\nkind: Grand\n",
+        )
+        .unwrap();
         let trouble = read(folder.path()).unwrap_err();
         assert_eq!(trouble.causes.len(), 2, "{trouble}");
         assert!(trouble.to_string().contains("a.yaml"), "{trouble}");

@@ -25,7 +25,10 @@ async fn list(list: SessionsList) -> Result<Exit> {
         ("gateway", list.gateway),
         ("limit", list.limit.map(|limit| limit.to_string())),
     ];
-    let value = door(&list.operators)?.get(&with_query("/v1/sessions", &parameters)).await?.json()?;
+    let value = door(&list.operators)?
+        .get(&with_query("/v1/sessions", &parameters))
+        .await?
+        .json()?;
     let sessions = entries(&value, "sessions");
     let names: Vec<String> = sessions.iter().map(|session| text_of(session, "id")).collect();
     output::print_as(list.output, &value, || table(sessions), &names)?;
@@ -34,26 +37,46 @@ async fn list(list: SessionsList) -> Result<Exit> {
 
 /// The entries of a list in an answer.
 pub fn entries<'a>(value: &'a Value, name: &str) -> &'a [Value] {
-    value.get(name).and_then(Value::as_array).map_or(&[], Vec::as_slice)
+    value
+        .get(name)
+        .and_then(Value::as_array)
+        .map_or(&[], Vec::as_slice)
 }
 
 /// Sessions as people read them.
 pub fn table(sessions: &[Value]) -> String {
     let mut table = Table::new(&[
-        "SESSION", "STATE", "WORKLOAD", "EVIDENCE", "PLACE", "STATEMENTS", "REFUSALS", "ROWS", "OPENED", "RUN",
+        "SESSION",
+        "STATE",
+        "WORKLOAD",
+        "EVIDENCE",
+        "PLACE",
+        "STATEMENTS",
+        "REFUSALS",
+        "ROWS",
+        "OPENED",
+        "RUN",
     ]);
     for session in sessions {
-        let place = ["target", "database", "role"].map(|name| text_of(session, name)).join("/");
+        let place = ["target", "database", "role"]
+            .map(|name| text_of(session, name))
+            .join("/");
         let run = session.get("run").unwrap_or(&Value::Null);
         let run = ["repository", "run_id"].map(|name| text_of(run, name)).join(" ");
-        let mut cells = ["id", "state", "workload", "evidence"].map(|name| text_of(session, name)).to_vec();
+        let mut cells = ["id", "state", "workload", "evidence"]
+            .map(|name| text_of(session, name))
+            .to_vec();
         cells.push(place);
         cells.extend(["statements", "refusals", "rows"].map(|name| text_of(session, name)));
         cells.push(seconds(&text_of(session, "opened")));
         cells.push(run.trim().to_owned());
         table.row(cells);
     }
-    if table.is_empty() { "no sessions\n".to_owned() } else { table.show() }
+    if table.is_empty() {
+        "no sessions\n".to_owned()
+    } else {
+        table.show()
+    }
 }
 
 /// A time without its fraction, which no table needs.
@@ -69,7 +92,11 @@ async fn one(show: SessionsShow) -> Result<Exit> {
     let value = door(&show.operators)?.get(&path).await?.json()?;
     let text = || {
         let session = value.get("session").cloned().unwrap_or_default();
-        format!("{}\n{}", table(&[session]), audit::table(entries(&value, "records")))
+        format!(
+            "{}\n{}",
+            table(&[session]),
+            audit::table(entries(&value, "records"))
+        )
     };
     output::print_as(show.output.into(), &value, text, &[])?;
     Ok(Exit::Success)
@@ -87,7 +114,9 @@ async fn end(order: SessionsEnd) -> Result<Exit> {
             }
         }
     }
-    let answer = door(&order.operators)?.post("/v1/sessions/end", Some(&body), SLOW_ANSWER_TIMEOUT).await?;
+    let answer = door(&order.operators)?
+        .post("/v1/sessions/end", Some(&body), SLOW_ANSWER_TIMEOUT)
+        .await?;
     let value = answer.json()?;
     let text = || {
         let mut table = Table::new(&["GATEWAY", "STATE", "SESSIONS ENDED"]);
@@ -95,12 +124,18 @@ async fn end(order: SessionsEnd) -> Result<Exit> {
             table.row(["gateway", "state", "sessions_ended"].map(|name| text_of(gateway, name)));
         }
         let ended = text_of(&value, "sessions_ended");
-        if table.is_empty() { "no gateway has such sessions\n".to_owned() } else { format!("ended {ended}\n{}", table.show()) }
+        if table.is_empty() {
+            "no gateway has such sessions\n".to_owned()
+        } else {
+            format!("ended {ended}\n{}", table.show())
+        }
     };
     output::print_as(Format::from(order.output), &value, text, &[])?;
     match value.get("complete").and_then(Value::as_bool) {
         Some(true) => Ok(Exit::Success),
-        _ => Err(Trouble::new("not every gateway has answered; those that are away will hear it when they return")),
+        _ => Err(Trouble::new(
+            "not every gateway has answered; those that are away will hear it when they return",
+        )),
     }
 }
 

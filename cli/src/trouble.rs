@@ -49,12 +49,20 @@ pub type Result<T> = std::result::Result<T, Trouble>;
 
 impl Trouble {
     pub fn new(message: impl Into<String>) -> Trouble {
-        Trouble { exit: Exit::Failure, message: message.into(), causes: Vec::new(), next: None }
+        Trouble {
+            exit: Exit::Failure,
+            message: message.into(),
+            causes: Vec::new(),
+            next: None,
+        }
     }
 
     /// The user asked for something that cannot be.
     pub fn usage(message: impl Into<String>) -> Trouble {
-        Trouble { exit: Exit::Usage, ..Trouble::new(message) }
+        Trouble {
+            exit: Exit::Usage,
+            ..Trouble::new(message)
+        }
     }
 
     /// An error and everything that it says caused it.
@@ -112,7 +120,13 @@ mod tests {
 
     #[test]
     fn exit_codes_are_what_scripts_were_promised() {
-        let all = [Exit::Success, Exit::Failure, Exit::Usage, Exit::Refused, Exit::NotAuthenticated];
+        let all = [
+            Exit::Success,
+            Exit::Failure,
+            Exit::Usage,
+            Exit::Refused,
+            Exit::NotAuthenticated,
+        ];
         assert_eq!(all.map(Exit::code), [0, 1, 2, 3, 4]);
     }
 
@@ -120,7 +134,10 @@ mod tests {
     fn a_trouble_says_what_because_of_what_and_what_next() {
         let error = std::io::Error::other("disk full");
         let trouble = Trouble::new("cannot write `x`").because(&error).next("make room");
-        assert_eq!(trouble.to_string(), "cannot write `x`\n  because disk full\n  → make room");
+        assert_eq!(
+            trouble.to_string(),
+            "cannot write `x`\n  because disk full\n  → make room"
+        );
     }
 
     #[test]

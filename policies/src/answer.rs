@@ -94,6 +94,10 @@ fn conditions(question: &Question<'_>) -> Vec<String> {
     };
     let found = match question.action {
         "select" | "insert" | "update" => [columns(context), None],
+        // What an application keeps in a setting of its own may be a secret: it is not said again.
+        "set" if context.setting.is_some_and(|name| name.contains('.')) => {
+            [equal("setting", context.setting), None]
+        }
         "set" => match context.value {
             Some(value) => {
                 let value = format!(
@@ -131,4 +135,36 @@ fn columns(context: &Context<'_>) -> Option<String> {
         .map(|column| format!("\"{}\"", column.escape_debug()))
         .collect();
     Some(format!("[{}].containsAll(context.columns)", quoted.join(", ")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::question::Resource;
+
+    #[test]
+    fn a_hint_never_says_the_value_of_a_custom_setting() {
+        let context = Context::new("app", [192, 0, 2, 1].into(), 0, "token");
+        let context = Context {
+            setting: Some("app.secret"),
+            value: Some("hunter2"),
+            ..context
+        };
+        let resource = Resource::Database {
+            target: "o",
+            database: "d",
+        };
+        let hint = hint(
+            "web",
+            &Question {
+                action: "set",
+                resource,
+                context,
+                whole: false,
+            },
+        );
+        let expected = "permit (principal == Postern::Workload::\"web\", action == Postern::Action::\"set\", \
+                        resource == Postern::Database::\"o/d\") when { context.setting == \"app.secret\" };";
+        assert_eq!(hint, expected);
+    }
 }

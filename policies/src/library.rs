@@ -2,7 +2,9 @@
 
 use crate::identifier::entity_id;
 use crate::text::split;
-use cedar_policy::{PolicyId, Template};
+use crate::vocabulary::Kind;
+use cedar_policy::{EntityUid, PolicyId, SlotId, Template};
+use std::collections::HashMap;
 use std::sync::LazyLock;
 
 /// A named set of rules to start from.
@@ -126,6 +128,16 @@ impl Link {
         format!("{template}@{to}/{}", entity_id(&[&self.target]))
     }
 
+    /// What its slots are filled with.
+    pub(crate) fn values(&self) -> HashMap<SlotId, EntityUid> {
+        let principal = match &self.principal {
+            Grantee::Segment(name) => Kind::Segment.uid(&entity_id(&[name])),
+            Grantee::Workload(name) => Kind::Workload.uid(&entity_id(&[name])),
+        };
+        let target = Kind::Target.uid(&entity_id(&[&self.target]));
+        HashMap::from([(SlotId::principal(), principal), (SlotId::resource(), target)])
+    }
+
     pub(crate) fn file(&self) -> &'static str {
         find(&self.library).map_or("library", |set| set.file)
     }
@@ -134,6 +146,7 @@ impl Link {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::load::instantiate;
     use crate::vocabulary::words;
     use cedar_policy::{PolicySet, ValidationMode};
     use std::collections::HashSet;
@@ -155,7 +168,18 @@ mod tests {
                         .unwrap()
                         .starts_with("@id(")
                 );
-                set.add_template(template.clone()).unwrap();
+                let name = || "a".to_owned();
+                for principal in [Grantee::Segment(name()), Grantee::Workload(name())] {
+                    let link = Link {
+                        library: library.name.to_owned(),
+                        principal,
+                        target: name(),
+                    };
+                    let number = PolicyId::new(set.policies().count().to_string());
+                    instantiate(&mut set, template, number, &link.values())
+                        .unwrap()
+                        .unwrap();
+                }
             }
         }
         let result = words()

@@ -4,13 +4,13 @@
 use crate::answer::RuleId;
 use crate::fault::{LOAD_ERRORS_MAX, LoadError, Place, once_for_each_place, unplaced};
 use crate::identifier;
-use crate::library::{self, Grantee, Link};
+use crate::library::{self, Link};
 use crate::rule::Rule;
 use crate::text::{Depth, RULE_BYTES_MAX, split};
 use crate::vocabulary::{ACTIONS, GROUPS, Kind, nearest, words};
 use cedar_policy::{
-    EntityUid, Policy, PolicyId, PolicySet, PrincipalConstraint, ResourceConstraint, SlotId, Template,
-    ValidationError, ValidationMode, ValidationWarning,
+    EntityUid, Policy, PolicyId, PolicySet, PolicySetError, PrincipalConstraint, ResourceConstraint, SlotId,
+    Template, ValidationError, ValidationMode, ValidationWarning,
 };
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -48,8 +48,10 @@ pub(crate) fn rules(sources: &[Source], links: &[Link]) -> Result<Vec<Rule>, Vec
 
 #[derive(Default)]
 struct Reader<'a> {
-    /// What is to be validated: all links, and all rules but the repeated.
+    /// What is to be validated: all rules but the repeated.
     set: PolicySet,
+    /// Links of the library, which is part of this program: a test validates it, with every kind of grantee.
+    library: PolicySet,
     rules: Vec<Rule>,
     shapes: HashSet<String>,
     /// Rules without conditions whose shape an earlier rule has: they are as valid as that one.
@@ -191,13 +193,7 @@ impl<'a> Reader<'a> {
                 None,
             ));
         }
-        let values = HashMap::from([
-            (SlotId::principal(), link.principal.uid()),
-            (
-                SlotId::resource(),
-                Kind::Target.uid(&identifier::entity_id(&[&link.target])),
-            ),
-        ]);
+        let values = link.values();
         for (template, line) in set.templates() {
             self.link_one(link, template, line, &values)
                 .map_err(|message| unplaced(set.file, message, None))?;
@@ -212,17 +208,14 @@ impl<'a> Reader<'a> {
         line: u32,
         values: &HashMap<SlotId, EntityUid>,
     ) -> Result<(), String> {
-        let known = self.set.template(template.id()).is_some();
-        if !known {
-            self.set
-                .add_template(template.clone())
-                .map_err(|error| error.to_string())?;
+        if self.rules.len() >= RULES_MAX {
+            return Err(format!("there are more than {RULES_MAX} rules"));
         }
         let number = PolicyId::new(self.rules.len().to_string());
-        self.set
-            .link(template.id().clone(), number.clone(), values.clone())
-            .map_err(|error| error.to_string())?;
-        let policy = self.set.policy(&number).cloned().ok_or("the link was not kept")?;
+        let linked = instantiate(&mut self.library, template, number.clone(), values);
+        let policy = linked
+            .map_err(|error| error.to_string())?
+            .ok_or("the link was not kept")?;
         let id = RuleId {
             name: Arc::from(link.rule_name(template)),
             file: Arc::from(link.file()),
@@ -342,6 +335,20 @@ impl<'a> Reader<'a> {
     }
 }
 
+/// Fills a template's slots, in a set that may hold it already.
+pub(crate) fn instantiate(
+    set: &mut PolicySet,
+    template: &Template,
+    id: PolicyId,
+    values: &HashMap<SlotId, EntityUid>,
+) -> Result<Option<Policy>, PolicySetError> {
+    if set.template(template.id()).is_none() {
+        set.add_template(template.clone())?;
+    }
+    set.link(template.id().clone(), id.clone(), values.clone())?;
+    Ok(set.policy(&id).cloned())
+}
+
 /// All that the validity of a rule without conditions hangs on: its actions, and the kinds of what it names.
 /// The ids themselves are checked for each rule.
 fn shape(policy: &Policy) -> String {
@@ -391,13 +398,4 @@ fn kind_help(wrong: &str) -> Option<String> {
     let short = wrong.rsplit("::").next().unwrap_or(wrong);
     nearest(short, Kind::ALL.into_iter().map(Kind::name))
         .map(|name| format!("did you mean `Postern::{name}`?"))
-}
-
-impl Grantee {
-    fn uid(&self) -> EntityUid {
-        match self {
-            Grantee::Segment(name) => Kind::Segment.uid(&identifier::entity_id(&[name])),
-            Grantee::Workload(name) => Kind::Workload.uid(&identifier::entity_id(&[name])),
-        }
-    }
 }

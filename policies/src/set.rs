@@ -150,8 +150,7 @@ fn cut(word: &ActionWord, chosen: &[Chosen<'_>], principal: &Entity) -> Option<A
     }
 
     let action_entity = Entity::new_no_attrs(action.clone(), group.iter().cloned().collect());
-    let caller = Entities::from_entities([principal.clone(), action_entity], None);
-    let caller = caller.unwrap_or_else(|_| Entities::empty());
+    let caller = Entities::from_entities([principal.clone(), action_entity], None).ok();
     let mut slice = ActionSlice {
         action,
         anywhere: Vec::new(),
@@ -164,7 +163,10 @@ fn cut(word: &ActionWord, chosen: &[Chosen<'_>], principal: &Entity) -> Option<A
         if chosen.rule.policy.effect() == Effect::Forbid {
             slice.forbids.push(chosen.rule.id.clone());
         }
-        chosen.put_into(slice.bucket_mut(chosen.resource.as_ref(), chosen.reach), &caller);
+        chosen.put_into(
+            slice.bucket_mut(chosen.resource.as_ref(), chosen.reach),
+            caller.as_ref(),
+        );
     }
     Some(slice)
 }
@@ -206,7 +208,7 @@ impl Chosen<'_> {
     }
 
     /// A rule that cannot be put where it belongs must not be forgotten: it may be a forbid.
-    fn put_into(&self, bucket: &mut Bucket, caller: &Entities) {
+    fn put_into(&self, bucket: &mut Bucket, caller: Option<&Entities>) {
         match self.condition {
             Condition::Some(clauses) if self.usable => {
                 if bucket.take(clauses, self.number, caller).is_none() {
@@ -223,9 +225,11 @@ impl Chosen<'_> {
 }
 
 impl Bucket {
-    fn take(&mut self, clauses: &Clauses, number: usize, caller: &Entities) -> Option<()> {
-        let caller = caller.iter().filter(|_| clauses.reads.hierarchy);
-        let needed: Vec<Entity> = caller.chain(&clauses.constants).cloned().collect();
+    fn take(&mut self, clauses: &Clauses, number: usize, caller: Option<&Entities>) -> Option<()> {
+        let mut needed: Vec<Entity> = clauses.constants.iter().cloned().collect();
+        if clauses.reads.hierarchy {
+            needed.extend(caller?.iter().cloned());
+        }
         self.entities = self.entities.clone().add_entities(needed, None).ok()?;
         self.conditions
             .add(clauses.policy.new_id(PolicyId::new(number.to_string())))

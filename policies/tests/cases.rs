@@ -1,5 +1,11 @@
 //! Decisions as data: every file of `cases/` is read and every line of it must hold. `cases/README.md`
 //! tells how they are written.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "the helpers of a test fail it by panicking"
+)]
 
 use postern_policies::{
     Context, Grantee, Link, LoadError, PolicySet, Question, Reason, Resource, Run, Slice, Source,

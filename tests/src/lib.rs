@@ -27,7 +27,7 @@ use tokio::runtime::Runtime;
 
 pub const AUDIENCE: &str = "https://postern.test";
 /// Nothing here takes this long unless it never comes.
-pub const PATIENCE: Duration = Duration::from_secs(30);
+pub const PATIENCE: Duration = Duration::from_secs(20);
 
 /// What a world is made with, beside its defaults.
 #[derive(Clone, Debug, Default)]

@@ -48,7 +48,10 @@ impl std::fmt::Debug for Pair {
 impl Pair {
     /// Writes `NAME.pem` and, for its owner only, `NAME.key`, and returns both paths.
     pub fn write(&self, folder: &Path, name: &str) -> Result<(PathBuf, PathBuf), Error> {
-        let paths = (folder.join(format!("{name}.pem")), folder.join(format!("{name}.key")));
+        let paths = (
+            folder.join(format!("{name}.pem")),
+            folder.join(format!("{name}.key")),
+        );
         let failed = |path: &PathBuf| {
             let path = path.clone();
             move |source| Error::File { path, source }
@@ -76,7 +79,9 @@ impl Authority {
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
         change(&mut params);
-        Ok(Authority { issuer: CertifiedIssuer::self_signed(params, KeyPair::generate()?)? })
+        Ok(Authority {
+            issuer: CertifiedIssuer::self_signed(params, KeyPair::generate()?)?,
+        })
     }
 
     /// The authority's own certificate, in PEM.
@@ -86,10 +91,15 @@ impl Authority {
 
     /// A server's certificate for DNS names and addresses.
     pub fn server(&self, names: &[&str]) -> Result<Pair, Error> {
-        let names: Vec<SanType> = names.iter().map(|name| alternative_name(name)).collect::<Result<_, _>>()?;
+        let names: Vec<SanType> = names
+            .iter()
+            .map(|name| alternative_name(name))
+            .collect::<Result<_, _>>()?;
         self.issue(names, LIFE, |params| {
-            params.extended_key_usages =
-                vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
+            params.extended_key_usages = vec![
+                ExtendedKeyUsagePurpose::ServerAuth,
+                ExtendedKeyUsagePurpose::ClientAuth,
+            ];
         })
     }
 
@@ -101,8 +111,10 @@ impl Authority {
     /// An X.509-SVID with something different, good or bad.
     pub fn svid_with(&self, id: &str, change: impl FnOnce(&mut CertificateParams)) -> Result<Pair, Error> {
         self.issue(vec![SanType::URI(id.try_into()?)], SVID_LIFE, |params| {
-            params.extended_key_usages =
-                vec![ExtendedKeyUsagePurpose::ClientAuth, ExtendedKeyUsagePurpose::ServerAuth];
+            params.extended_key_usages = vec![
+                ExtendedKeyUsagePurpose::ClientAuth,
+                ExtendedKeyUsagePurpose::ServerAuth,
+            ];
             change(params);
         })
     }
@@ -121,7 +133,10 @@ impl Authority {
         change(&mut params);
         let key = KeyPair::generate()?;
         let certificate = params.signed_by(&key, &self.issuer)?;
-        Ok(Pair { certificate: certificate.pem(), key: key.serialize_pem() })
+        Ok(Pair {
+            certificate: certificate.pem(),
+            key: key.serialize_pem(),
+        })
     }
 }
 
@@ -138,7 +153,9 @@ fn alternative_name(name: &str) -> Result<SanType, rcgen::Error> {
 }
 
 fn params(name: &str, life: Duration) -> CertificateParams {
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let now = SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap_or_default();
     let mut params = CertificateParams::default();
     params.not_before = date_time_ymd(1970, 1, 1) + now.saturating_sub(EARLIER);
     params.not_after = date_time_ymd(1970, 1, 1) + (now + life);
@@ -159,8 +176,15 @@ mod tests {
         let pair = authority.svid(&spiffe_id("orders-report")).unwrap();
         assert_eq!(format!("{pair:?}"), "Pair");
         let (certificate, key) = pair.write(folder.path(), "svid").unwrap();
-        assert!(std::fs::read_to_string(certificate).unwrap().contains("BEGIN CERTIFICATE"));
-        assert_eq!(std::fs::metadata(key).unwrap().permissions().mode() & 0o777, 0o600);
+        assert!(
+            std::fs::read_to_string(certificate)
+                .unwrap()
+                .contains("BEGIN CERTIFICATE")
+        );
+        assert_eq!(
+            std::fs::metadata(key).unwrap().permissions().mode() & 0o777,
+            0o600
+        );
     }
 
     #[test]

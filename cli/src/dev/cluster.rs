@@ -57,6 +57,8 @@ pub struct Options {
     pub folder: PathBuf,
     /// Whether the folder goes when the cluster does.
     pub keep: Keep,
+    /// A folder that goes too if this process is killed and cannot tidy up itself.
+    pub removed_if_killed: Option<PathBuf>,
     /// Lines for `postgresql.conf`, after our own, so that they win.
     pub settings: Vec<String>,
     /// Lines for `pg_hba.conf`, before our own, so that they win.
@@ -77,6 +79,7 @@ impl Options {
         Options {
             folder: folder.into(),
             keep: Keep::Nothing,
+            removed_if_killed: None,
             settings: Vec::new(),
             hba: Vec::new(),
             tls: None,
@@ -95,6 +98,7 @@ pub struct Cluster {
     pub binaries: PathBuf,
     folder: PathBuf,
     keep: Keep,
+    removed_if_killed: Option<PathBuf>,
     user: Option<User>,
     server: Option<Child>,
     watcher: Option<Child>,
@@ -114,6 +118,7 @@ impl Cluster {
             log: folder.join("server.log"),
             binaries,
             keep: options.keep,
+            removed_if_killed: options.removed_if_killed.clone(),
             user,
             server: None,
             watcher: None,
@@ -141,10 +146,25 @@ impl Cluster {
         let mut command = Command::new(self.binaries.join("psql"));
         clean(&mut command);
         let script = self.folder.join("script.sql");
-        let unusable = |source| Error::Unusable { path: script.clone(), source };
+        let unusable = |source| Error::Unusable {
+            path: script.clone(),
+            source,
+        };
         super::files::write_secret(&script, text.as_bytes()).map_err(unusable)?;
-        command.args(["--no-psqlrc", "--quiet", "--tuples-only", "--no-align", "--single-transaction"]);
-        command.args(["--set", "ON_ERROR_STOP=1", "--dbname", &self.superuser(database), "--file"]);
+        command.args([
+            "--no-psqlrc",
+            "--quiet",
+            "--tuples-only",
+            "--no-align",
+            "--single-transaction",
+        ]);
+        command.args([
+            "--set",
+            "ON_ERROR_STOP=1",
+            "--dbname",
+            &self.superuser(database),
+            "--file",
+        ]);
         let printed = run(command.arg(&script));
         fs::remove_file(&script).map_err(unusable)?;
         printed
@@ -155,8 +175,17 @@ impl Cluster {
         let mut command = Command::new(self.binaries.join("createdb"));
         clean(&mut command);
         let socket = self.socket_folder.as_os_str();
-        command.args(["--username=postgres", "--maintenance-db=postgres", "--owner", owner]);
-        command.arg("--port").arg(self.port.to_string()).arg("--host").arg(socket);
+        command.args([
+            "--username=postgres",
+            "--maintenance-db=postgres",
+            "--owner",
+            owner,
+        ]);
+        command
+            .arg("--port")
+            .arg(self.port.to_string())
+            .arg("--host")
+            .arg(socket);
         run(command.arg(name)).map(drop)
     }
 
@@ -172,7 +201,9 @@ impl Cluster {
             drop(watcher.kill());
             drop(watcher.wait());
         }
-        let Some(mut server) = self.server.take() else { return };
+        let Some(mut server) = self.server.take() else {
+            return;
+        };
         signal(&server, Signal::QUIT);
         let deadline = Instant::now() + STOP_TIMEOUT;
         while matches!(server.try_wait(), Ok(None)) && Instant::now() < deadline {
@@ -185,8 +216,17 @@ impl Cluster {
     fn initialize(&self, options: &Options) -> Result<(), Error> {
         let data = self.folder.join("data");
         let mut initdb = self.command("initdb");
-        initdb.args(["--username=postgres", "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync"]);
-        initdb.args(["--auth-local=trust", "--auth-host=scram-sha-256", "--no-instructions"]);
+        initdb.args([
+            "--username=postgres",
+            "--encoding=UTF8",
+            "--locale=C.UTF-8",
+            "--no-sync",
+        ]);
+        initdb.args([
+            "--auth-local=trust",
+            "--auth-host=scram-sha-256",
+            "--no-instructions",
+        ]);
         run(initdb.arg("--pgdata").arg(&data))?;
         let mut settings = String::from(
             "listen_addresses = '127.0.0.1'\nmax_connections = 100\npassword_encryption = 'scram-sha-256'\n\
@@ -194,7 +234,10 @@ impl Cluster {
              fsync = off\nsynchronous_commit = off\nfull_page_writes = off\n\
              log_line_prefix = '%m [%p] %q%u@%d %a '\nlog_timezone = 'UTC'\ntimezone = 'UTC'\n",
         );
-        settings.push_str(&format!("unix_socket_directories = '{}'\n", self.socket_folder.display()));
+        settings.push_str(&format!(
+            "unix_socket_directories = '{}'\n",
+            self.socket_folder.display()
+        ));
         if let Some(pair) = &options.tls {
             self.write(&data.join("server.crt"), &pair.certificate)?;
             self.write(&data.join("server.key"), &pair.key)?;
@@ -212,9 +255,14 @@ impl Cluster {
     }
 
     fn launch(&mut self) -> Result<(), Error> {
-        let mut last = Error::NotStarted { log: "no port of 127.0.0.1 is free".into() };
+        let mut last = Error::NotStarted {
+            log: "no port of 127.0.0.1 is free".into(),
+        };
         for _ in 0..PORTS_TRIED_MAX {
-            let port = free_port().map_err(|source| Error::Unusable { path: self.folder.clone(), source })?;
+            let port = free_port().map_err(|source| Error::Unusable {
+                path: self.folder.clone(),
+                source,
+            })?;
             match self.launch_on(port) {
                 // Somebody else may have taken the port since it was free.
                 Err(Error::NotStarted { log }) if log.contains("Address already in use") => {
@@ -228,14 +276,30 @@ impl Cluster {
 
     fn launch_on(&mut self, port: u16) -> Result<(), Error> {
         self.port = port;
-        let log = File::create(&self.log).map_err(|source| Error::Unusable { path: self.log.clone(), source })?;
-        let same = log.try_clone().map_err(|source| Error::Unusable { path: self.log.clone(), source })?;
+        let log = File::create(&self.log).map_err(|source| Error::Unusable {
+            path: self.log.clone(),
+            source,
+        })?;
+        let same = log.try_clone().map_err(|source| Error::Unusable {
+            path: self.log.clone(),
+            source,
+        })?;
         let mut command = self.command("postgres");
-        command.arg("-D").arg(self.folder.join("data")).arg("-p").arg(port.to_string());
+        command
+            .arg("-D")
+            .arg(self.folder.join("data"))
+            .arg("-p")
+            .arg(port.to_string());
         // Its own process group: a Ctrl-C in the terminal is for us, and we stop it when we are done with it.
-        command.stdin(Stdio::null()).stdout(log).stderr(same).process_group(0);
+        command
+            .stdin(Stdio::null())
+            .stdout(log)
+            .stderr(same)
+            .process_group(0);
         let program = self.binaries.join("postgres");
-        let server = command.spawn().map_err(|source| Error::NotRun { program, source })?;
+        let server = command
+            .spawn()
+            .map_err(|source| Error::NotRun { program, source })?;
         self.watcher = Some(self.watch(&server)?);
         self.server = Some(server);
         let ready = self.wait_until_ready();
@@ -249,27 +313,37 @@ impl Cluster {
     fn watch(&self, server: &Child) -> Result<Child, Error> {
         const SCRIPT: &str = "cat >/dev/null; kill -QUIT \"$1\" 2>/dev/null; \
              while kill -0 \"$1\" 2>/dev/null; do sleep 0.1; done; \
-             if [ -n \"$2\" ]; then rm -rf -- \"$2\"; fi";
+             shift; if [ $# -gt 0 ]; then rm -rf -- \"$@\"; fi";
         let program = PathBuf::from("/bin/sh");
         let mut command = Command::new(&program);
         command.args(["-c", SCRIPT, "postern-cluster", &server.id().to_string()]);
-        match self.keep {
-            Keep::Folder => command.arg(""),
-            Keep::Nothing => command.arg(&self.folder),
-        };
-        command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).process_group(0);
-        command.spawn().map_err(|source| Error::NotRun { program, source })
+        if self.keep == Keep::Nothing {
+            command.arg(&self.folder);
+        }
+        command.args(&self.removed_if_killed);
+        command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .process_group(0);
+        command
+            .spawn()
+            .map_err(|source| Error::NotRun { program, source })
     }
 
     fn wait_until_ready(&mut self) -> Result<(), Error> {
         let deadline = Instant::now() + START_TIMEOUT;
         loop {
-            let ended = self.server.as_mut().is_none_or(|server| !matches!(server.try_wait(), Ok(None)));
+            let ended = self
+                .server
+                .as_mut()
+                .is_none_or(|server| !matches!(server.try_wait(), Ok(None)));
             if ended || Instant::now() > deadline {
                 return Err(Error::NotStarted { log: self.log_end() });
             }
             let number = self.server.as_ref().map(|server| server.id().to_string());
-            let lock = fs::read_to_string(self.folder.join("data").join("postmaster.pid")).unwrap_or_default();
+            let lock =
+                fs::read_to_string(self.folder.join("data").join("postmaster.pid")).unwrap_or_default();
             if is_ready(&lock, &number.unwrap_or_default()) {
                 return Ok(());
             }
@@ -290,13 +364,20 @@ impl Cluster {
         clean(&mut command);
         command.current_dir(&self.folder);
         if let Some(user) = &self.user {
-            command.uid(user.uid).gid(user.gid).env("HOME", &self.folder).env("USER", &user.name);
+            command
+                .uid(user.uid)
+                .gid(user.gid)
+                .env("HOME", &self.folder)
+                .env("USER", &user.name);
         }
         command
     }
 
     fn write(&self, path: &Path, text: &str) -> Result<(), Error> {
-        let unusable = |source| Error::Unusable { path: path.to_owned(), source };
+        let unusable = |source| Error::Unusable {
+            path: path.to_owned(),
+            source,
+        };
         super::files::write_secret(path, text.as_bytes()).map_err(unusable)?;
         own(path, self.user.as_ref()).map_err(unusable)
     }
@@ -320,7 +401,12 @@ pub fn binaries() -> Option<PathBuf> {
         .into_iter()
         .flatten()
         .filter_map(Result::ok)
-        .filter_map(|entry| Some((entry.file_name().to_str()?.parse().ok()?, entry.path().join("bin"))))
+        .filter_map(|entry| {
+            Some((
+                entry.file_name().to_str()?.parse().ok()?,
+                entry.path().join("bin"),
+            ))
+        })
         .filter(|(_, folder)| has_server(folder))
         .collect();
     versions.sort();
@@ -334,7 +420,9 @@ fn configured() -> Option<PathBuf> {
 }
 
 fn has_server(folder: &Path) -> bool {
-    ["initdb", "postgres", "psql"].iter().all(|program| folder.join(program).is_file())
+    ["initdb", "postgres", "psql"]
+        .iter()
+        .all(|program| folder.join(program).is_file())
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -349,19 +437,30 @@ fn unprivileged_user() -> Result<Option<User>, Error> {
         return Ok(None);
     }
     let accounts = fs::read_to_string("/etc/passwd").unwrap_or_default();
-    let found = UNPRIVILEGED_USERS.iter().find_map(|name| account(&accounts, name));
+    let found = UNPRIVILEGED_USERS
+        .iter()
+        .find_map(|name| account(&accounts, name));
     found.map(Some).ok_or(Error::NoUser)
 }
 
 fn account(accounts: &str, name: &str) -> Option<User> {
-    let line = accounts.lines().find(|line| line.split(':').next() == Some(name))?;
+    let line = accounts
+        .lines()
+        .find(|line| line.split(':').next() == Some(name))?;
     let mut fields = line.split(':').skip(2);
     let (uid, gid) = (fields.next()?.parse().ok()?, fields.next()?.parse().ok()?);
-    Some(User { name: name.to_owned(), uid, gid })
+    Some(User {
+        name: name.to_owned(),
+        uid,
+        gid,
+    })
 }
 
 fn make_folder(path: &Path, user: Option<&User>) -> Result<PathBuf, Error> {
-    let unusable = |source| Error::Unusable { path: path.to_owned(), source };
+    let unusable = |source| Error::Unusable {
+        path: path.to_owned(),
+        source,
+    };
     fs::create_dir_all(path).map_err(unusable)?;
     let path = path.canonicalize().map_err(unusable)?;
     if fs::read_dir(&path).map_err(unusable)?.next().is_some() {
@@ -371,10 +470,16 @@ fn make_folder(path: &Path, user: Option<&User>) -> Result<PathBuf, Error> {
     own(&path, user).map_err(unusable)?;
     if let Some(user) = user {
         let mut command = Command::new("/bin/sh");
-        command.args(["-c", "cd -- \"$1\"", "postern-cluster"]).arg(&path).current_dir("/");
+        command
+            .args(["-c", "cd -- \"$1\"", "postern-cluster"])
+            .arg(&path)
+            .current_dir("/");
         command.uid(user.uid).gid(user.gid).stderr(Stdio::null());
         if !command.status().is_ok_and(|status| status.success()) {
-            return Err(Error::Unreachable { user: user.name.clone(), path });
+            return Err(Error::Unreachable {
+                user: user.name.clone(),
+                path,
+            });
         }
     }
     Ok(path)
@@ -382,11 +487,17 @@ fn make_folder(path: &Path, user: Option<&User>) -> Result<PathBuf, Error> {
 
 /// In the cluster's folder, or in a short one of its own if the path would be too long for a socket.
 fn socket_folder(folder: &Path, user: Option<&User>) -> Result<(PathBuf, Option<tempfile::TempDir>), Error> {
-    let unusable = |source| Error::Unusable { path: folder.to_owned(), source };
+    let unusable = |source| Error::Unusable {
+        path: folder.to_owned(),
+        source,
+    };
     if folder.as_os_str().len() <= SOCKET_FOLDER_BYTES_MAX {
         return Ok((folder.to_owned(), None));
     }
-    let short = tempfile::Builder::new().prefix("postern-").tempdir_in("/tmp").map_err(unusable)?;
+    let short = tempfile::Builder::new()
+        .prefix("postern-")
+        .tempdir_in("/tmp")
+        .map_err(unusable)?;
     own(short.path(), user).map_err(unusable)?;
     Ok((short.path().to_owned(), Some(short)))
 }
@@ -421,14 +532,25 @@ fn clean(command: &mut Command) {
 fn run(command: &mut Command) -> Result<String, Error> {
     let program = PathBuf::from(command.get_program());
     let output = command.stdin(Stdio::null()).output();
-    let Output { status, stdout, stderr } =
-        output.map_err(|source| Error::NotRun { program: program.clone(), source })?;
+    let Output {
+        status,
+        stdout,
+        stderr,
+    } = output.map_err(|source| Error::NotRun {
+        program: program.clone(),
+        source,
+    })?;
     if status.success() {
-        return String::from_utf8(stdout)
-            .map_err(|_| Error::Failed { program, message: "it did not print UTF-8".into() });
+        return String::from_utf8(stdout).map_err(|_| Error::Failed {
+            program,
+            message: "it did not print UTF-8".into(),
+        });
     }
     let message = String::from_utf8(stderr).unwrap_or_default();
-    Err(Error::Failed { program, message: message.trim().to_owned() })
+    Err(Error::Failed {
+        program,
+        message: message.trim().to_owned(),
+    })
 }
 
 fn signal(child: &Child, signal: Signal) {
@@ -444,8 +566,13 @@ mod tests {
 
     #[test]
     fn an_account_is_found_by_its_whole_name() {
-        let accounts = "postgresql:x:7:8::/:/bin/sh\npostgres:x:101:104:PostgreSQL:/var/lib:/bin/bash\nbad:x:y:z\n";
-        let postgres = User { name: "postgres".into(), uid: 101, gid: 104 };
+        let accounts =
+            "postgresql:x:7:8::/:/bin/sh\npostgres:x:101:104:PostgreSQL:/var/lib:/bin/bash\nbad:x:y:z\n";
+        let postgres = User {
+            name: "postgres".into(),
+            uid: 101,
+            gid: 104,
+        };
         assert_eq!(account(accounts, "postgres"), Some(postgres));
         assert_eq!(account(accounts, "nobody"), None);
         assert_eq!(account(accounts, "bad"), None);
@@ -453,14 +580,24 @@ mod tests {
 
     #[test]
     fn a_cluster_answers_restarts_and_leaves_nothing_behind() {
-        let parent = tempfile::Builder::new().permissions(fs::Permissions::from_mode(0o711)).tempdir().unwrap();
+        let parent = tempfile::Builder::new()
+            .permissions(fs::Permissions::from_mode(0o711))
+            .tempdir()
+            .unwrap();
         let folder = parent.path().join("cluster");
         let mut options = Options::new(&folder);
         options.settings.push("log_statement = 'all'".into());
         let mut cluster = Cluster::start(options).unwrap();
         assert_eq!(cluster.sql("postgres", "select 40 + 2").unwrap(), "42\n");
-        assert!(fs::read_to_string(&cluster.log).unwrap().contains("select 40 + 2"));
-        assert!(matches!(cluster.sql("postgres", "select 1/0"), Err(Error::Failed { .. })));
+        assert!(
+            fs::read_to_string(&cluster.log)
+                .unwrap()
+                .contains("select 40 + 2")
+        );
+        assert!(matches!(
+            cluster.sql("postgres", "select 1/0"),
+            Err(Error::Failed { .. })
+        ));
         let port = cluster.port;
         cluster.restart().unwrap();
         assert_eq!(cluster.port, port);
@@ -468,6 +605,27 @@ mod tests {
         drop(cluster);
         assert!(!folder.exists());
         assert!(!Path::new(&format!("/proc/{pid}")).exists());
+    }
+
+    #[test]
+    fn what_is_killed_leaves_no_server_and_no_folder_behind() {
+        let parent = tempfile::Builder::new()
+            .permissions(fs::Permissions::from_mode(0o711))
+            .tempdir()
+            .unwrap();
+        let beside = parent.path().join("beside");
+        fs::create_dir(&beside).unwrap();
+        let mut options = Options::new(parent.path().join("cluster"));
+        options.removed_if_killed = Some(beside.clone());
+        let mut cluster = Cluster::start(options).unwrap();
+        let mut server = cluster.server.take().unwrap();
+        // What the end of a process does: its end of the pipe closes.
+        let mut watcher = cluster.watcher.take().unwrap();
+        drop(watcher.stdin.take());
+        server.wait().unwrap();
+        watcher.wait().unwrap();
+        assert!(!cluster.folder.exists());
+        assert!(!beside.exists());
     }
 
     #[test]

@@ -62,7 +62,9 @@ pub struct Key {
 
 impl std::fmt::Debug for Key {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Key").field("id", &self.id).finish_non_exhaustive()
+        f.debug_struct("Key")
+            .field("id", &self.id)
+            .finish_non_exhaustive()
     }
 }
 
@@ -88,10 +90,19 @@ impl Key {
     /// Signs any claims under any header; what stands in the header need not be true.
     pub fn sign(&self, header: &Value, claims: &Claims) -> io::Result<String> {
         let part = |value: String| BASE64_URL_SAFE_NO_PAD.encode(value);
-        let text = format!("{}.{}", part(header.to_string()), part(serde_json::to_string(claims)?));
+        let text = format!(
+            "{}.{}",
+            part(header.to_string()),
+            part(serde_json::to_string(claims)?)
+        );
         let mut signature = vec![0; self.pair.public_modulus_len()];
         self.pair
-            .sign(&RSA_PKCS1_SHA256, &rand::SystemRandom::new(), text.as_bytes(), &mut signature)
+            .sign(
+                &RSA_PKCS1_SHA256,
+                &rand::SystemRandom::new(),
+                text.as_bytes(),
+                &mut signature,
+            )
             .map_err(|_| io::Error::other("a token could not be signed"))?;
         Ok(format!("{text}.{}", BASE64_URL_SAFE_NO_PAD.encode(signature)))
     }
@@ -114,10 +125,18 @@ impl Issuer {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
         let address = listener.local_addr()?;
         let key = Key::generate()?;
-        let documents = Arc::new(Documents { address, keys: json!({ "keys": [key.public()] }).to_string() });
+        let documents = Arc::new(Documents {
+            address,
+            keys: json!({ "keys": [key.public()] }).to_string(),
+        });
         let asked = Arc::new(AtomicU64::new(0));
         let server = tokio::spawn(serve(listener, documents, asked.clone()));
-        Ok(Issuer { address, key, asked, server })
+        Ok(Issuer {
+            address,
+            key,
+            asked,
+            server,
+        })
     }
 
     /// `host:port`, as `issuer_hosts` has it.
@@ -147,14 +166,24 @@ impl Issuer {
     /// Signs as the real ones do, whatever the claims say.
     pub fn token(&self, claims: &Claims) -> io::Result<String> {
         let is_github = claims.get("iss").and_then(Value::as_str) == Some(self.github().as_str());
-        let header = if is_github { self.key.github_header() } else { self.key.header() };
+        let header = if is_github {
+            self.key.github_header()
+        } else {
+            self.key.header()
+        };
         self.key.sign(&header, claims)
     }
 
     /// Every claim that a job of GitHub Actions gets.
     pub fn github_claims(&self, job: &GithubJob, audience: &str) -> io::Result<Claims> {
         let now = Timestamp::now().as_second();
-        let Repository { owner, owner_id, name, id, visibility } = &job.repository;
+        let Repository {
+            owner,
+            owner_id,
+            name,
+            id,
+            visibility,
+        } = &job.repository;
         let repository = format!("{owner}/{name}");
         let workflow_ref = format!("{repository}/{}@{}", job.workflow_file, job.reference);
         let mut claims = object(json!({
@@ -181,9 +210,19 @@ impl Issuer {
     /// Every claim that a job of GitLab gets by `id_tokens`.
     pub fn gitlab_claims(&self, job: &GitlabJob, audience: &str) -> io::Result<Claims> {
         let now = Timestamp::now().as_second();
-        let kind = if job.ref_path.starts_with("refs/tags/") { "tag" } else { "branch" };
-        let subject = format!("project_path:{}:ref_type:{kind}:ref:{}", job.project_path, job.reference);
-        let namespace = job.project_path.rsplit_once('/').map_or("", |(namespace, _)| namespace);
+        let kind = if job.ref_path.starts_with("refs/tags/") {
+            "tag"
+        } else {
+            "branch"
+        };
+        let subject = format!(
+            "project_path:{}:ref_type:{kind}:ref:{}",
+            job.project_path, job.reference
+        );
+        let namespace = job
+            .project_path
+            .rsplit_once('/')
+            .map_or("", |(namespace, _)| namespace);
         let mut claims = object(json!({
             "iss": self.gitlab(), "aud": audience, "jti": identifier()?,
             "iat": now, "nbf": now - GITLAB_NOT_BEFORE_SECONDS, "exp": now + GITLAB_LIFE_SECONDS,
@@ -253,7 +292,13 @@ pub enum SubjectForm {
 
 impl GithubJob {
     fn subject(&self) -> String {
-        let Repository { owner, owner_id, name, id, .. } = &self.repository;
+        let Repository {
+            owner,
+            owner_id,
+            name,
+            id,
+            ..
+        } = &self.repository;
         let repository = match self.subject_form {
             SubjectForm::Names => format!("{owner}/{name}"),
             SubjectForm::NamesWithIds => format!("{owner}@{owner_id}/{name}@{id}"),
@@ -267,7 +312,11 @@ impl GithubJob {
     }
 
     fn ref_type(&self) -> &'static str {
-        if self.reference.starts_with("refs/tags/") { "tag" } else { "branch" }
+        if self.reference.starts_with("refs/tags/") {
+            "tag"
+        } else {
+            "branch"
+        }
     }
 }
 
@@ -363,15 +412,120 @@ async fn serve(listener: TcpListener, documents: Arc<Documents>, asked: Arc<Atom
 }
 
 fn answer(request: &Request<Incoming>, documents: &Documents) -> Response<Full<Bytes>> {
-    let document = documents.at(request.uri().path()).filter(|_| request.method() == Method::GET);
+    let document = documents
+        .at(request.uri().path())
+        .filter(|_| request.method() == Method::GET);
     let mut response = Response::new(Full::default());
     let Some(document) = document else {
         *response.status_mut() = StatusCode::NOT_FOUND;
         return response;
     };
     let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, header::HeaderValue::from_static("application/json"));
-    headers.insert(header::CACHE_CONTROL, header::HeaderValue::from_static("public, max-age=600"));
+    headers.insert(
+        header::CONTENT_TYPE,
+        header::HeaderValue::from_static("application/json"),
+    );
+    headers.insert(
+        header::CACHE_CONTROL,
+        header::HeaderValue::from_static("public, max-age=600"),
+    );
     *response.body_mut() = Full::new(Bytes::from(document));
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_lc_rs::signature::{RSA_PKCS1_2048_8192_SHA256, RsaPublicKeyComponents};
+
+    use super::*;
+    use crate::dev::sample::{deploy_job, forked_job, migration_job, report_job};
+    use crate::door::Door;
+
+    fn decoded(part: &str) -> Vec<u8> {
+        BASE64_URL_SAFE_NO_PAD.decode(part).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_token_verifies_by_the_keys_that_discovery_leads_to() {
+        let issuer = Issuer::start().await.unwrap();
+        let door = Door::new(&format!("http://{}", issuer.host()), None, None).unwrap();
+        for (iss, claims) in [
+            (
+                issuer.github(),
+                issuer.github_claims(&migration_job(), "us").unwrap(),
+            ),
+            (
+                issuer.gitlab(),
+                issuer.gitlab_claims(&report_job(), "us").unwrap(),
+            ),
+        ] {
+            let path = |url: &str| {
+                url.strip_prefix(&format!("http://{}", issuer.host()))
+                    .unwrap()
+                    .to_owned()
+            };
+            let discovery = format!("{}/.well-known/openid-configuration", path(&iss));
+            let discovery = door.get(&discovery).await.unwrap().json().unwrap();
+            assert_eq!(discovery["issuer"], iss);
+            assert_eq!(claims["iss"], iss);
+            let keys = door
+                .get(&path(discovery["jwks_uri"].as_str().unwrap()))
+                .await
+                .unwrap()
+                .json()
+                .unwrap();
+            let token = issuer.token(&claims).unwrap();
+            let parts: Vec<&str> = token.split('.').collect();
+            let header: Value = serde_json::from_slice(&decoded(parts[0])).unwrap();
+            let key = keys["keys"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .find(|key| key["kid"] == header["kid"])
+                .unwrap();
+            let number = |name: &str| decoded(key[name].as_str().unwrap());
+            let public = RsaPublicKeyComponents {
+                n: number("n"),
+                e: number("e"),
+            };
+            let signed = format!("{}.{}", parts[0], parts[1]);
+            let signature = decoded(parts[2]);
+            public
+                .verify(&RSA_PKCS1_2048_8192_SHA256, signed.as_bytes(), &signature)
+                .unwrap();
+        }
+        assert_eq!(issuer.asked(), 4);
+        assert_eq!(
+            door.get("/github/token").await.unwrap().status,
+            StatusCode::NOT_FOUND
+        );
+    }
+
+    #[tokio::test]
+    async fn github_tokens_have_every_claim_and_either_form_of_subject() {
+        const CLAIMS: &str = "iss aud sub jti iat nbf exp repository repository_id repository_owner \
+            repository_owner_id repository_visibility ref ref_type ref_protected sha workflow workflow_ref \
+            workflow_sha job_workflow_ref job_workflow_sha event_name actor actor_id run_id run_number run_attempt \
+            runner_environment base_ref head_ref check_run_id";
+        let issuer = Issuer::start().await.unwrap();
+        let claims = |job: &GithubJob| issuer.github_claims(job, "us").unwrap();
+        let of_main = claims(&migration_job());
+        for name in CLAIMS.split_whitespace() {
+            assert!(of_main.contains_key(name), "{name}");
+        }
+        assert_eq!(of_main["sub"], "repo:acme/orders:ref:refs/heads/main");
+        assert_eq!(of_main["ref_protected"], "true");
+        assert!(!of_main.contains_key("environment"));
+        let of_environment = claims(&deploy_job());
+        assert_eq!(
+            of_environment["sub"],
+            "repo:acme@90210/orders@740211:environment:production"
+        );
+        assert_eq!(of_environment["environment"], "production");
+        assert_eq!(
+            claims(&forked_job("pull_request"))["sub"],
+            "repo:acme/orders:pull_request"
+        );
+        assert_ne!(of_main["jti"], of_environment["jti"]);
+    }
 }

@@ -10,8 +10,10 @@ use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
+use hyper::StatusCode;
 use postern_control::audit::note::Signer;
 use postern_control::keys::SigningKey;
+use serde_json::Value;
 
 use super::authority::{Authority, spiffe_id};
 use super::cluster::{Cluster, Keep, Options};
@@ -30,12 +32,19 @@ const READY_POLL: Duration = Duration::from_millis(50);
 /// Ports are chosen before they are used, so somebody else may take one in between.
 const STARTS_MAX: usize = 3;
 /// The workloads that have certificates, with what stands in their files' names.
-const CERTIFIED: [&str; 4] = ["orders-report", "orders-agent", "orders-backfill", "orders-stranger"];
+const CERTIFIED: [&str; 4] = [
+    "orders-report",
+    "orders-agent",
+    "orders-backfill",
+    "orders-stranger",
+];
 
 /// What is wanted.
 #[derive(Clone, Debug)]
 pub struct Order {
     pub data: PathBuf,
+    /// Whether the data folder stays if the process is killed; who made it removes it otherwise.
+    pub keep: Keep,
 }
 
 /// Everything, up.
@@ -79,11 +88,13 @@ impl Authorities {
 impl Machine {
     /// Sets everything up and waits until the gateway serves.
     pub async fn start(order: Order) -> Result<Machine> {
-        let data = order.data;
+        let Order { data, keep } = order;
         prepare(&data)?;
         let authorities = Authorities::new()?;
-        let cluster = start_cluster(&data, &authorities).await?;
-        let issuer = Issuer::start().await.map_err(|error| Trouble::new("the sample issuer did not start").because(&error))?;
+        let cluster = start_cluster(&data, keep, &authorities).await?;
+        let issuer = Issuer::start()
+            .await
+            .map_err(|error| Trouble::new("the sample issuer did not start").because(&error))?;
         write_certificates(&data, &authorities)?;
         let resources = sample::resources(&issuer, &cluster.address())?;
         write(&data.join("resources/resources.yaml"), &resources)?;
@@ -155,12 +166,17 @@ impl Machine {
     pub async fn renew(&self) -> Result<()> {
         let failed = |error: io::Error| Trouble::new("a token could not be made").because(&error);
         let issuer = &self.issuer;
-        let github = [("orders-migrations", sample::migration_job()), ("orders-deploy", sample::deploy_job())];
+        let github = [
+            ("orders-migrations", sample::migration_job()),
+            ("orders-deploy", sample::deploy_job()),
+        ];
         for (workload, job) in github {
             let claims = issuer.github_claims(&job, sample::AUDIENCE).map_err(failed)?;
             self.write_password(workload, &issuer.token(&claims).map_err(failed)?)?;
         }
-        let claims = issuer.gitlab_claims(&sample::report_job(), sample::AUDIENCE).map_err(failed)?;
+        let claims = issuer
+            .gitlab_claims(&sample::report_job(), sample::AUDIENCE)
+            .map_err(failed)?;
         self.write_password("orders-report", &issuer.token(&claims).map_err(failed)?)?;
         write_workload_certificates(&self.data, &self.authorities)
     }
@@ -175,41 +191,104 @@ impl Machine {
         write(&self.environment_file(), &text)
     }
 
+    /// Ready means: the gateway decides by the resources that were written just now, not by those of an earlier
+    /// run that it has kept.
     async fn wait_until_ready(&self) -> Result<()> {
-        let admin = Door::new(&self.admin_url, None, None)?;
         let deadline = Instant::now() + READY_TIMEOUT;
         loop {
-            let answer = admin.get("/readyz").await?;
-            if answer.status.is_success() {
-                return Ok(());
-            }
+            let missing = match self.missing().await? {
+                None => return Ok(()),
+                Some(missing) => missing,
+            };
             if Instant::now() > deadline {
-                let said = std::str::from_utf8(&answer.body).unwrap_or_default().trim().replace('\n', ", ");
-                return Err(Trouble::new(format!("the gateway is up but not ready: {said}")));
+                return Err(Trouble::new(format!(
+                    "the gateway is up but not ready: {missing}"
+                )));
             }
             tokio::time::sleep(READY_POLL).await;
         }
+    }
+
+    /// What is still to come.
+    async fn missing(&self) -> Result<Option<String>> {
+        let told = self.operators.get("/v1/snapshot").await?;
+        if told.status == StatusCode::NOT_FOUND {
+            return Ok(Some("there is no snapshot yet".into()));
+        }
+        let told = told.json()?;
+        if let Some(trouble) = told
+            .get("trouble")
+            .and_then(Value::as_array)
+            .filter(|trouble| !trouble.is_empty())
+        {
+            return Ok(Some(format!(
+                "the resources hold mistakes: {}",
+                Value::Array(trouble.clone())
+            )));
+        }
+        let snapshot = told.get("snapshot").cloned().unwrap_or_default();
+        if !snapshot.to_string().contains(&self.issuer.github()) {
+            return Ok(Some(
+                "the control plane has not read the new resources yet".into(),
+            ));
+        }
+        let admin = Door::new(&self.admin_url, None, None)?;
+        let metrics = admin.get("/metrics").await?;
+        let epoch = format!(
+            "postern_policy_epoch {}",
+            snapshot.get("number").cloned().unwrap_or_default()
+        );
+        if !std::str::from_utf8(&metrics.body).is_ok_and(|metrics| metrics.lines().any(|line| line == epoch))
+        {
+            return Ok(Some("the gateway has not taken the newest snapshot yet".into()));
+        }
+        let ready = admin.get("/readyz").await?;
+        let said = std::str::from_utf8(&ready.body)
+            .unwrap_or_default()
+            .trim()
+            .replace('\n', ", ");
+        Ok((!ready.status.is_success()).then_some(said))
     }
 }
 
 /// An empty folder, or one of ours; the audit log in it stays, everything else is made anew.
 fn prepare(data: &Path) -> Result<()> {
-    let unusable =
-        |error: io::Error| Trouble::new(format!("`{}` cannot be used as data folder", data.display())).because(&error);
-    let mut entries = fs::read_dir(data).map_err(unusable)?.filter_map(std::result::Result::ok);
+    let unusable = |error: io::Error| {
+        Trouble::new(format!("`{}` cannot be used as data folder", data.display())).because(&error)
+    };
+    let mut entries = fs::read_dir(data)
+        .map_err(unusable)?
+        .filter_map(std::result::Result::ok);
     let foreign = entries.any(|entry| entry.file_name() != "postern.log");
     if foreign && !data.join(MARKER).exists() {
-        return Err(Trouble::usage(format!("`{}` holds something that `postern dev` has not made", data.display()))
-            .next("choose an empty folder"));
+        return Err(Trouble::usage(format!(
+            "`{}` holds something that `postern dev` has not made",
+            data.display()
+        ))
+        .next("choose an empty folder"));
     }
-    let only_ours = fs::Permissions::from_mode(if rustix::process::geteuid().is_root() { 0o711 } else { 0o700 });
+    let only_ours = fs::Permissions::from_mode(if rustix::process::geteuid().is_root() {
+        0o711
+    } else {
+        0o700
+    });
     fs::set_permissions(data, only_ours).map_err(unusable)?;
-    write(&data.join(MARKER), "the sample of `postern dev`; it may be removed\n")?;
+    write(
+        &data.join(MARKER),
+        "the sample of `postern dev`; it may be removed\n",
+    )?;
     match fs::remove_dir_all(data.join("cluster")) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(unusable(error)),
         Ok(()) | Err(_) => {}
     }
-    for folder in ["certificates", "secrets", "tokens", "resources", "control", "gateway"] {
+    for folder in [
+        "certificates",
+        "secrets",
+        "tokens",
+        "resources",
+        "control",
+        "gateway",
+    ] {
         let folder = data.join(folder);
         fs::create_dir_all(&folder).map_err(unusable)?;
         fs::set_permissions(&folder, fs::Permissions::from_mode(0o700)).map_err(unusable)?;
@@ -218,11 +297,14 @@ fn prepare(data: &Path) -> Result<()> {
 }
 
 /// The database with its roles and rows; the passwords stand nowhere but in the gateway's files.
-async fn start_cluster(data: &Path, authorities: &Authorities) -> Result<Cluster> {
-    let pair = authorities.database.server(&["localhost", "127.0.0.1"]).map_err(|error| Trouble::from_error(&error))?;
+async fn start_cluster(data: &Path, keep: Keep, authorities: &Authorities) -> Result<Cluster> {
+    let pair = authorities
+        .database
+        .server(&["localhost", "127.0.0.1"])
+        .map_err(|error| Trouble::from_error(&error))?;
     let mut options = Options::new(data.join("cluster"));
     options.tls = Some(pair);
-    options.keep = Keep::Nothing;
+    options.removed_if_killed = (keep == Keep::Nothing).then(|| data.to_owned());
     options.hba = vec![
         "hostssl all all 127.0.0.1/32 scram-sha-256".into(),
         "hostnossl all all 127.0.0.1/32 reject".into(),
@@ -243,7 +325,9 @@ async fn start_cluster(data: &Path, authorities: &Authorities) -> Result<Cluster
         cluster.sql("orders", sample::schema_sql())?;
         Ok::<_, super::cluster::Error>(cluster)
     });
-    let started = started.await.map_err(|error| Trouble::new("the database was given up").because(&error))?;
+    let started = started
+        .await
+        .map_err(|error| Trouble::new("the database was given up").because(&error))?;
     started.map_err(|error| Trouble::from_error(&error))
 }
 
@@ -258,12 +342,20 @@ fn write_certificates(data: &Path, authorities: &Authorities) -> Result<()> {
     ] {
         write(&folder.join(format!("{name}.pem")), &authority.certificate())?;
     }
-    let gateway = authorities.names.server(&["localhost", "orders.localhost", "127.0.0.1"]).map_err(failed)?;
+    let gateway = authorities
+        .names
+        .server(&["localhost", "orders.localhost", "127.0.0.1"])
+        .map_err(failed)?;
     gateway.write(&folder, "gateway").map_err(failed)?;
     let control = authorities.link.server(&["control.localhost"]).map_err(failed)?;
     control.write(&folder, "link-control").map_err(failed)?;
     // The one DNS name of a gateway's certificate on the link is the gateway's own name.
-    authorities.link.server(&["dev"]).map_err(failed)?.write(&folder, "link-gateway").map_err(failed)?;
+    authorities
+        .link
+        .server(&["dev"])
+        .map_err(failed)?
+        .write(&folder, "link-gateway")
+        .map_err(failed)?;
     write_workload_certificates(data, authorities)
 }
 
@@ -281,10 +373,13 @@ fn places(data: &Path, cluster: &Cluster) -> Result<Places> {
     let failed = |error: postern_control::keys::Error| Trouble::from_error(&error);
     let snapshot_key = SigningKey::open(&control.join("snapshot.key")).map_err(failed)?;
     let log_key = SigningKey::open(&control.join("log.key")).map_err(failed)?;
-    let [listen, listen_admin, listen_gateways, listen_operators] = free_addresses()
-        .map_err(|error| Trouble::new("no port of this machine is free").because(&error))?;
-    let path = data.to_str().filter(|path| !path.contains(['"', '\\', '\n', '\'']));
-    let path = path.ok_or_else(|| Trouble::usage("the data folder's name has characters that need quoting"))?;
+    let [listen, listen_admin, listen_gateways, listen_operators] =
+        free_addresses().map_err(|error| Trouble::new("no port of this machine is free").because(&error))?;
+    let path = data
+        .to_str()
+        .filter(|path| !path.contains(['"', '\\', '\n', '\'']));
+    let path =
+        path.ok_or_else(|| Trouble::usage("the data folder's name has characters that need quoting"))?;
     Ok(Places {
         data: path.to_owned(),
         target: cluster.address(),
@@ -309,7 +404,10 @@ fn free_addresses() -> io::Result<[String; 4]> {
 }
 
 fn port_of(address: &str) -> u16 {
-    address.rsplit_once(':').and_then(|(_, port)| port.parse().ok()).unwrap_or_default()
+    address
+        .rsplit_once(':')
+        .and_then(|(_, port)| port.parse().ok())
+        .unwrap_or_default()
 }
 
 fn write(path: &Path, text: &str) -> Result<()> {
@@ -344,6 +442,10 @@ mod tests {
     #[test]
     fn free_addresses_differ() {
         let addresses = free_addresses().unwrap();
-        assert!(addresses.iter().all(|one| addresses.iter().filter(|other| *other == one).count() == 1));
+        assert!(
+            addresses
+                .iter()
+                .all(|one| addresses.iter().filter(|other| *other == one).count() == 1)
+        );
     }
 }

@@ -27,6 +27,7 @@ use crate::output::{self, Colours};
 use crate::planes::Signals;
 use crate::trouble::{Exit, Result, Trouble};
 
+use cluster::Keep;
 use machine::{Machine, Order};
 
 /// Tokens live five minutes: those in the files that the page names are made anew before they end.
@@ -37,18 +38,28 @@ pub async fn run(dev: Dev) -> Result<Exit> {
     let (data, temporary) = data_folder(&dev)?;
     let log = data.join("postern.log");
     let log_file = OpenOptions::new().create(true).append(true).open(&log);
-    let log_file = log_file.map_err(|error| Trouble::new(format!("cannot write `{}`", log.display())).because(&error))?;
+    let log_file = log_file
+        .map_err(|error| Trouble::new(format!("cannot write `{}`", log.display())).because(&error))?;
     let filter = EnvFilter::try_from_env("POSTERN_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
     let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(false);
     subscriber.with_writer(Mutex::new(log_file)).init();
 
+    let keep = if temporary.is_some() {
+        Keep::Nothing
+    } else {
+        Keep::Folder
+    };
+    let order = Order {
+        data: data.clone(),
+        keep,
+    };
     output::print("setting up: database, certificates, issuer, control plane, gateway\n")?;
-    let mut machine = tokio::select! {
-        machine = Machine::start(Order { data: data.clone() }) => machine.map_err(|trouble| with_log(trouble, &dev, &log))?,
+    let machine = tokio::select! {
+        machine = Machine::start(order) => machine.map_err(|trouble| with_log(trouble, &dev, &log))?,
         () = signals.stop_asked() => return Err(Trouble::new("stopped before it was up")),
     };
     let ran = tokio::select! {
-        ran = go(&dev, &mut machine) => ran,
+        ran = go(&dev, &machine) => ran,
         () = signals.stop_asked() => Ok(Exit::Success),
     };
     output::print("\nstopping\n")?;
@@ -64,7 +75,7 @@ pub async fn run(dev: Dev) -> Result<Exit> {
 }
 
 /// The pipeline and, unless only that was wanted, a stay until somebody stops it.
-async fn go(dev: &Dev, machine: &mut Machine) -> Result<Exit> {
+async fn go(dev: &Dev, machine: &Machine) -> Result<Exit> {
     let colours = Colours::of_output();
     output::print(&page::setup(machine, colours))?;
     let good = pipeline::run(machine, colours).await?;
@@ -91,7 +102,9 @@ fn data_folder(dev: &Dev) -> Result<(PathBuf, Option<tempfile::TempDir>)> {
         return Ok((folder, None));
     }
     let parent = std::env::temp_dir();
-    let made = tempfile::Builder::new().prefix("postern-dev-").tempdir_in(&parent);
+    let made = tempfile::Builder::new()
+        .prefix("postern-dev-")
+        .tempdir_in(&parent);
     let temporary = made.map_err(|error| unusable(&parent, &error))?;
     if dev.keep {
         return Ok((temporary.keep(), None));
@@ -107,7 +120,10 @@ fn with_log(trouble: Trouble, dev: &Dev, log: &Path) -> Trouble {
     }
     let text = fs::read_to_string(log).unwrap_or_default();
     let lines: Vec<&str> = text.lines().collect();
-    let end = lines.get(lines.len().saturating_sub(LINES_SHOWN)..).unwrap_or_default().join("\n    ");
+    let end = lines
+        .get(lines.len().saturating_sub(LINES_SHOWN)..)
+        .unwrap_or_default()
+        .join("\n    ");
     let mut trouble = trouble;
     if !end.is_empty() {
         trouble.causes.push(format!("its log ends with\n    {end}"));

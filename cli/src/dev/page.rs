@@ -14,17 +14,45 @@ const OUTPUT_LINES_MAX: usize = 8;
 /// What stands, and where.
 pub fn setup(machine: &Machine, colours: Colours) -> String {
     let rows = [
-        ("database", format!("orders at {}, PostgreSQL with a few thousand rows; only the gateway has its passwords", machine.cluster.address())),
-        ("issuer", format!("{} and {}, as GitHub and GitLab", machine.issuer.github(), machine.issuer.gitlab())),
+        (
+            "database",
+            format!(
+                "orders at {}, PostgreSQL with a few thousand rows; only the gateway has its passwords",
+                machine.cluster.address()
+            ),
+        ),
+        (
+            "issuer",
+            format!(
+                "{} and {}, as GitHub and GitLab",
+                machine.issuer.github(),
+                machine.issuer.gitlab()
+            ),
+        ),
         ("control", format!("{} for operators", machine.operators_url)),
-        ("gateway", format!("127.0.0.1:{} for PostgreSQL clients, {} for its admin", machine.port, machine.admin_url)),
-        ("files", format!("{}: postern.yaml, resources/, certificates/", machine.data.display())),
+        (
+            "gateway",
+            format!(
+                "127.0.0.1:{} for PostgreSQL clients, {} for its admin",
+                machine.port, machine.admin_url
+            ),
+        ),
+        (
+            "files",
+            format!(
+                "{}: postern.yaml, resources/, certificates/",
+                machine.data.display()
+            ),
+        ),
     ];
     let mut shown = String::new();
     for (name, text) in rows {
         shown.push_str(&format!("  {} {text}\n", colours.faint(&format!("{name:<9}"))));
     }
-    shown.push_str(&format!("\n{}\n", colours.strong("The sample pipeline, with the psql of this machine")));
+    shown.push_str(&format!(
+        "\n{}\n",
+        colours.strong("The sample pipeline, with the psql of this machine")
+    ));
     shown
 }
 
@@ -41,7 +69,12 @@ pub fn before(number: usize, step: &Step, colours: Colours) -> String {
 /// What became of it. What psql printed is shown as it is, but for what a terminal would obey.
 pub fn after(step: &Step, heard: &Heard, wrong: Option<&str>, colours: Colours) -> String {
     let mut shown = String::new();
-    let lines: Vec<&str> = heard.output.lines().chain(heard.errors.lines()).filter(|line| !line.is_empty()).collect();
+    let lines: Vec<&str> = heard
+        .output
+        .lines()
+        .chain(heard.errors.lines())
+        .filter(|line| !line.is_empty())
+        .collect();
     for line in lines.iter().take(OUTPUT_LINES_MAX) {
         shown.push_str(&format!("    {} {}\n", colours.faint("hears"), escape(line)));
     }
@@ -62,11 +95,20 @@ pub fn after(step: &Step, heard: &Heard, wrong: Option<&str>, colours: Colours) 
 
 /// What the control plane knows of all this.
 pub fn record(record: &Record, colours: Colours) -> String {
-    let mut shown = format!("\n{}\n", colours.strong("The session log, from the control plane"));
+    let mut shown = format!(
+        "\n{}\n",
+        colours.strong("The session log, from the control plane")
+    );
     shown.push_str(&sessions::table(&record.sessions));
     shown.push_str(&format!("\n{}\n", colours.strong("What was refused")));
     shown.push_str(&audit::table(&record.refusals));
-    let count = |name: &str| record.verified.get(name).map(Value::to_string).unwrap_or_default();
+    let count = |name: &str| {
+        record
+            .verified
+            .get(name)
+            .map(Value::to_string)
+            .unwrap_or_default()
+    };
     shown.push_str(&match &record.wrong {
         None => format!(
             "\n{} everything is in the record, and its {} records verify against {} signed checkpoints\n",
@@ -76,29 +118,47 @@ pub fn record(record: &Record, colours: Colours) -> String {
         ),
         Some(wrong) => format!("\n{} {}\n", colours.bad("×"), escape(wrong)),
     });
-    if let Some(first) = record.refusals.iter().find(|record| text_of(record, "kind") == "refused") {
-        shown.push_str(&format!("  why was one refused? postern explain {}\n", escape(&text_of(first, "id"))));
+    if let Some(first) = record
+        .refusals
+        .iter()
+        .find(|record| text_of(record, "kind") == "refused")
+    {
+        shown.push_str(&format!(
+            "  why was one refused? postern explain {}\n",
+            escape(&text_of(first, "id"))
+        ));
     }
     shown
 }
 
 /// Lines to paste into another terminal.
 pub fn invitation(machine: &Machine, colours: Colours) -> String {
-    let program = std::env::current_exe().map_or_else(|_| "postern".to_owned(), |path| path.display().to_string());
+    let program =
+        std::env::current_exe().map_or_else(|_| "postern".to_owned(), |path| path.display().to_string());
     let connection = format!(
         "host=localhost hostaddr=127.0.0.1 port={} dbname=orders user=postern sslmode=verify-full sslrootcert={}",
         machine.port,
         machine.certificate("gateway-ca.pem").display()
     );
-    let (certificate, key) = (machine.certificate("orders-agent.pem"), machine.certificate("orders-agent.key"));
+    let (certificate, key) = (
+        machine.certificate("orders-agent.pem"),
+        machine.certificate("orders-agent.key"),
+    );
     let lines = [
         (
             "psql with a token, as the report (the file gets a new token every minute)",
-            format!("PGPASSFILE={} psql '{connection}'", machine.password_file("orders-report").display()),
+            format!(
+                "PGPASSFILE={} psql '{connection}'",
+                machine.password_file("orders-report").display()
+            ),
         ),
         (
             "psql with a certificate, as the agent",
-            format!("psql '{connection} sslcert={} sslkey={}'", certificate.display(), key.display()),
+            format!(
+                "psql '{connection} sslcert={} sslkey={}'",
+                certificate.display(),
+                key.display()
+            ),
         ),
         (
             "then look, in the same terminal",
@@ -108,9 +168,15 @@ pub fn invitation(machine: &Machine, colours: Colours) -> String {
             ),
         ),
     ];
-    let mut shown = format!("\n{}\n", colours.strong("It stays up until Ctrl-C. In another terminal:"));
+    let mut shown = format!(
+        "\n{}\n",
+        colours.strong("It stays up until Ctrl-C. In another terminal:")
+    );
     for (what, line) in lines {
-        shown.push_str(&format!("\n  {}\n  {line}\n", colours.faint(&format!("# {what}"))));
+        shown.push_str(&format!(
+            "\n  {}\n  {line}\n",
+            colours.faint(&format!("# {what}"))
+        ));
     }
     shown
 }
@@ -132,10 +198,17 @@ mod tests {
             witness: None,
         };
         let output = format!("\u{1b}[2J1\n{}", "row\n".repeat(20));
-        let heard = Heard { code: Some(0), output, errors: String::new() };
+        let heard = Heard {
+            code: Some(0),
+            output,
+            errors: String::new(),
+        };
         let shown = after(&step, &heard, None, Colours::Off);
         assert!(!shown.contains('\u{1b}'), "{shown}");
-        assert!(shown.contains("… and 13 lines") && shown.contains("✓ allowed"), "{shown}");
+        assert!(
+            shown.contains("… and 13 lines") && shown.contains("✓ allowed"),
+            "{shown}"
+        );
         assert!(after(&step, &heard, Some("it should not"), Colours::Off).contains("× it should not"));
     }
 }

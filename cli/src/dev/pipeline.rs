@@ -70,8 +70,12 @@ impl Heard {
         let failed = self.code != Some(0);
         match expected {
             Expected::Allowed(_) if failed => Some("it should have been allowed".into()),
-            Expected::Allowed(part) if !self.output.contains(part) => Some(format!("it should have printed `{part}`")),
-            Expected::Refused(_) | Expected::TurnedAway if !failed => Some("it should have been refused".into()),
+            Expected::Allowed(part) if !self.output.contains(part) => {
+                Some(format!("it should have printed `{part}`"))
+            }
+            Expected::Refused(_) | Expected::TurnedAway if !failed => {
+                Some("it should have been refused".into())
+            }
             Expected::Refused(sqlstate) if !self.errors.contains(&format!("ERROR:  {sqlstate}:")) => {
                 Some(format!("it should have heard SQLSTATE {sqlstate}"))
             }
@@ -98,9 +102,13 @@ pub async fn run(machine: &Machine, colours: Colours) -> Result<bool> {
             wrong = wrong.or_else(|| heard.differs(step.expected));
         }
         if let Some((question, expected)) = step.witness {
-            let answer = machine.cluster.sql("orders", question).map_err(|error| Trouble::from_error(&error))?;
+            let answer = machine
+                .cluster
+                .sql("orders", question)
+                .map_err(|error| Trouble::from_error(&error))?;
             if answer.trim() != expected {
-                wrong = wrong.or_else(|| Some(format!("the database says `{}` to `{question}`", answer.trim())));
+                wrong =
+                    wrong.or_else(|| Some(format!("the database says `{}` to `{question}`", answer.trim())));
             }
         }
         good &= wrong.is_none();
@@ -115,24 +123,43 @@ pub async fn run(machine: &Machine, colours: Colours) -> Result<bool> {
 /// The psql that people type, or the server's own.
 fn psql(machine: &Machine) -> PathBuf {
     let path = std::env::var_os("PATH").unwrap_or_default();
-    let found = std::env::split_paths(&path).map(|folder| folder.join("psql")).find(|program| program.is_file());
+    let found = std::env::split_paths(&path)
+        .map(|folder| folder.join("psql"))
+        .find(|program| program.is_file());
     found.unwrap_or_else(|| machine.cluster.binaries.join("psql"))
 }
 
 async fn ask(machine: &Machine, psql: &Path, step: &Step) -> Result<Heard> {
-    let failed = |error: std::io::Error| Trouble::new(format!("cannot run `{}`", psql.display())).because(&error);
+    let failed =
+        |error: std::io::Error| Trouble::new(format!("cannot run `{}`", psql.display())).because(&error);
     let mut command = Command::new(psql);
     for (name, _) in std::env::vars_os().filter(|(name, _)| name.as_encoded_bytes().starts_with(b"PG")) {
         command.env_remove(name);
     }
-    command.args(["--no-psqlrc", "--set", "ON_ERROR_STOP=1", "--set", "VERBOSITY=verbose", "--file", "-"]);
+    command.args([
+        "--no-psqlrc",
+        "--set",
+        "ON_ERROR_STOP=1",
+        "--set",
+        "VERBOSITY=verbose",
+        "--file",
+        "-",
+    ]);
     command.env("LC_ALL", "C.UTF-8").env("PGCONNECT_TIMEOUT", "10");
     // The address beside the name: a machine may know `localhost` by an address that nobody listens on.
-    command.env("PGHOST", "localhost").env("PGHOSTADDR", "127.0.0.1").env("PGPORT", machine.port.to_string());
-    command.env("PGUSER", "postern").env("PGDATABASE", "orders").env("PGSSLMODE", "verify-full");
+    command
+        .env("PGHOST", "localhost")
+        .env("PGHOSTADDR", "127.0.0.1")
+        .env("PGPORT", machine.port.to_string());
+    command
+        .env("PGUSER", "postern")
+        .env("PGDATABASE", "orders")
+        .env("PGSSLMODE", "verify-full");
     command.env("PGSSLROOTCERT", machine.certificate("gateway-ca.pem"));
     // No files of the user's own: what is shown is what the step says.
-    command.env("HOME", &machine.data).env("PGPASSFILE", machine.data.join("no-password-file"));
+    command
+        .env("HOME", &machine.data)
+        .env("PGPASSFILE", machine.data.join("no-password-file"));
     match &step.evidence {
         Evidence::Token(token) => {
             command.env("PGPASSWORD", token);
@@ -142,7 +169,11 @@ async fn ask(machine: &Machine, psql: &Path, step: &Step) -> Result<Heard> {
             command.env("PGSSLKEY", machine.certificate(&format!("{name}.key")));
         }
     }
-    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+    command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true);
     let mut child = command.spawn().map_err(failed)?;
     let told = async {
         if let Some(mut input) = child.stdin.take() {
@@ -152,10 +183,19 @@ async fn ask(machine: &Machine, psql: &Path, step: &Step) -> Result<Heard> {
         child.wait_with_output().await
     };
     let told = tokio::time::timeout(PSQL_TIMEOUT, told).await;
-    let told = told.map_err(|_| Trouble::new(format!("psql did not end within {} seconds", PSQL_TIMEOUT.as_secs())))?;
+    let told = told.map_err(|_| {
+        Trouble::new(format!(
+            "psql did not end within {} seconds",
+            PSQL_TIMEOUT.as_secs()
+        ))
+    })?;
     let told = told.map_err(failed)?;
     let text = |bytes| String::from_utf8(bytes).unwrap_or_else(|_| "(not UTF-8)".to_owned());
-    Ok(Heard { code: told.status.code(), output: text(told.stdout), errors: text(told.stderr) })
+    Ok(Heard {
+        code: told.status.code(),
+        output: text(told.stdout),
+        errors: text(told.stderr),
+    })
 }
 
 fn steps(machine: &Machine) -> Result<Vec<Step>> {
@@ -167,7 +207,9 @@ fn steps(machine: &Machine) -> Result<Vec<Step>> {
     let fork = github(&sample::forked_job("pull_request"), AUDIENCE).map_err(failed)?;
     let target_fork = github(&sample::forked_job("pull_request_target"), AUDIENCE).map_err(failed)?;
     let stolen = github(&sample::deploy_job(), "https://vault.shop.example").map_err(failed)?;
-    let report = issuer.gitlab_claims(&sample::report_job(), AUDIENCE).map_err(failed)?;
+    let report = issuer
+        .gitlab_claims(&sample::report_job(), AUDIENCE)
+        .map_err(failed)?;
     let report = issuer.token(&report).map_err(failed)?;
     let step = |title, who, evidence, sql, expected| Step {
         title,
@@ -298,10 +340,19 @@ pub struct Record {
 
 /// Waits until every session of the run has arrived, ended, and every refusal with it.
 async fn record(machine: &Machine, steps: &[Step], started: Timestamp) -> Result<Record> {
-    let sessions_expected = steps.iter().filter(|step| step.expected != Expected::TurnedAway).count();
-    let refused_expected = steps.iter().filter(|step| matches!(step.expected, Expected::Refused(_))).count();
-    let strangers_expected: usize =
-        steps.iter().filter(|step| step.expected == Expected::TurnedAway).map(|step| step.times).sum();
+    let sessions_expected = steps
+        .iter()
+        .filter(|step| step.expected != Expected::TurnedAway)
+        .count();
+    let refused_expected = steps
+        .iter()
+        .filter(|step| matches!(step.expected, Expected::Refused(_)))
+        .count();
+    let strangers_expected: usize = steps
+        .iter()
+        .filter(|step| step.expected == Expected::TurnedAway)
+        .map(|step| step.times)
+        .sum();
     let refused = [
         ("kind", Some("refused,strangers".to_owned())),
         ("since", Some(started.to_string())),
@@ -311,14 +362,34 @@ async fn record(machine: &Machine, steps: &[Step], started: Timestamp) -> Result
     loop {
         let listed = machine.operators.get("/v1/sessions?limit=1000").await?.json()?;
         let ours = |session: &&Value| {
-            text_of(session, "opened").parse::<Timestamp>().is_ok_and(|opened| opened >= started)
+            text_of(session, "opened")
+                .parse::<Timestamp>()
+                .is_ok_and(|opened| opened >= started)
         };
-        let sessions: Vec<Value> = entries(&listed, "sessions").iter().filter(ours).cloned().collect();
-        let listed = machine.operators.get(&with_query("/v1/records", &refused)).await?.json()?;
+        let sessions: Vec<Value> = entries(&listed, "sessions")
+            .iter()
+            .filter(ours)
+            .cloned()
+            .collect();
+        let listed = machine
+            .operators
+            .get(&with_query("/v1/records", &refused))
+            .await?
+            .json()?;
         let refusals = entries(&listed, "records").to_vec();
-        let ended = sessions.iter().filter(|session| text_of(session, "state") == "ended").count();
-        let counted: u64 = refusals.iter().filter_map(|record| record.get("count")).filter_map(Value::as_u64).sum();
-        let named = refusals.iter().filter(|record| text_of(record, "kind") == "refused").count();
+        let ended = sessions
+            .iter()
+            .filter(|session| text_of(session, "state") == "ended")
+            .count();
+        let counted: u64 = refusals
+            .iter()
+            .filter_map(|record| record.get("count"))
+            .filter_map(Value::as_u64)
+            .sum();
+        let named = refusals
+            .iter()
+            .filter(|record| text_of(record, "kind") == "refused")
+            .count();
         let strangers = usize::try_from(counted).unwrap_or(usize::MAX);
         let missing = [
             (ended, sessions_expected, "ended sessions"),
@@ -326,15 +397,25 @@ async fn record(machine: &Machine, steps: &[Step], started: Timestamp) -> Result
             (strangers, strangers_expected, "strangers"),
         ];
         let wrong = missing.iter().find(|(found, expected, _)| found < expected);
-        let wrong = wrong.map(|(found, expected, what)| format!("{found} of {expected} {what} are in the record"));
+        let wrong =
+            wrong.map(|(found, expected, what)| format!("{found} of {expected} {what} are in the record"));
         if wrong.is_some() && Instant::now() < deadline {
             tokio::time::sleep(RECORDS_POLL).await;
             continue;
         }
-        let verified = machine.operators.post("/v1/audit/verify", None, SLOW_ANSWER_TIMEOUT).await?.json()?;
+        let verified = machine
+            .operators
+            .post("/v1/audit/verify", None, SLOW_ANSWER_TIMEOUT)
+            .await?
+            .json()?;
         let whole = verified.get("good").and_then(Value::as_bool) == Some(true);
         let wrong = wrong.or_else(|| (!whole).then(|| "the log does not verify".to_owned()));
-        return Ok(Record { sessions, refusals, verified, wrong });
+        return Ok(Record {
+            sessions,
+            refusals,
+            verified,
+            wrong,
+        });
     }
 }
 
@@ -343,13 +424,25 @@ mod tests {
     use super::*;
 
     fn heard(code: i32, output: &str, errors: &str) -> Heard {
-        Heard { code: Some(code), output: output.into(), errors: errors.into() }
+        Heard {
+            code: Some(code),
+            output: output.into(),
+            errors: errors.into(),
+        }
     }
 
     #[test]
     fn a_step_is_good_only_with_its_own_outcome() {
-        let refused = heard(3, "", "psql:<stdin>:1: ERROR:  42501: select on customers is refused\nDETAIL:  …\n");
-        let away = heard(2, "", "psql: error: connection failed: FATAL:  the token is for another audience\n");
+        let refused = heard(
+            3,
+            "",
+            "psql:<stdin>:1: ERROR:  42501: select on customers is refused\nDETAIL:  …\n",
+        );
+        let away = heard(
+            2,
+            "",
+            "psql: error: connection failed: FATAL:  the token is for another audience\n",
+        );
         let allowed = heard(0, "DELETE 1\n", "");
         let unreachable = heard(2, "", "psql: error: connection refused\n");
         assert_eq!(refused.differs(Expected::Refused("42501")), None);

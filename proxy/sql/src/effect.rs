@@ -37,15 +37,6 @@ pub struct Statement {
     pub relations: BTreeSet<(Arc<str>, Arc<str>)>,
 }
 
-impl Statement {
-    /// How an EXECUTE of this statement names it in the record.
-    pub fn copies(&self) -> Option<&Change> {
-        self.changes
-            .iter()
-            .find(|change| matches!(change, Change::CopyIn | Change::CopyOut))
-    }
-}
-
 /// One action on one object.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Effect {

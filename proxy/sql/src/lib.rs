@@ -9,6 +9,7 @@
 
 mod built_in;
 pub mod catalogue;
+mod declared;
 mod differences;
 pub mod effect;
 mod grammar;

@@ -12,8 +12,13 @@ use crate::trouble::{Result, Trouble};
 /// The gateway's name in tokens.
 pub const AUDIENCE: &str = "https://postern.dev.example";
 /// The roles of the database whose passwords only the gateway has.
-pub const ROLES: [&str; 5] =
-    ["orders_migrator", "orders_reader", "orders_deployer", "orders_agent", "orders_gateway"];
+pub const ROLES: [&str; 5] = [
+    "orders_migrator",
+    "orders_reader",
+    "orders_deployer",
+    "orders_agent",
+    "orders_gateway",
+];
 /// The name of the audit log in its checkpoints.
 pub const LOG_ORIGIN: &str = "dev.postern.example/audit";
 
@@ -45,7 +50,9 @@ pub struct Places {
 
 /// The SQL that makes the roles, with their passwords.
 pub fn roles_sql(passwords: &BTreeMap<&str, String>) -> Result<String> {
-    let values = passwords.iter().map(|(role, password)| (format!("password:{role}"), password.clone()));
+    let values = passwords
+        .iter()
+        .map(|(role, password)| (format!("password:{role}"), password.clone()));
     render("roles.sql", ROLES_SQL, &values.collect())
 }
 
@@ -72,7 +79,11 @@ pub fn resources(issuer: &Issuer, target: &str) -> Result<String> {
         ("in_30_days", days(30)),
         ("yesterday", days(-1)),
     ];
-    render("resources.yaml", RESOURCES, &values.map(|(name, value)| (name.to_owned(), value)).into())
+    render(
+        "resources.yaml",
+        RESOURCES,
+        &values.map(|(name, value)| (name.to_owned(), value)).into(),
+    )
 }
 
 /// The policies, as they are.
@@ -95,7 +106,11 @@ pub fn config(places: &Places, issuer: &Issuer) -> Result<String> {
         ("trust_domain", TRUST_DOMAIN.to_owned()),
         ("log_origin", LOG_ORIGIN.to_owned()),
     ];
-    render("postern.yaml", CONFIG, &values.map(|(name, value)| (name.to_owned(), value)).into())
+    render(
+        "postern.yaml",
+        CONFIG,
+        &values.map(|(name, value)| (name.to_owned(), value)).into(),
+    )
 }
 
 /// A job of the orders repository on its main branch, which the sample's rules let in as `orders-migrations`.
@@ -144,7 +159,12 @@ pub fn deploy_job() -> GithubJob {
 pub fn forked_job(event: &str) -> GithubJob {
     GithubJob {
         event: event.into(),
-        reference: if event == "pull_request" { "refs/pull/12/merge" } else { "refs/heads/main" }.into(),
+        reference: if event == "pull_request" {
+            "refs/pull/12/merge"
+        } else {
+            "refs/heads/main"
+        }
+        .into(),
         ref_protected: event != "pull_request",
         base_ref: "main".into(),
         head_ref: "free-money".into(),
@@ -213,8 +233,14 @@ mod tests {
     async fn the_sample_holds_by_every_rule_that_gateways_load_by() {
         let issuer = Issuer::start().await.unwrap();
         let files = [
-            File { name: "resources.yaml".into(), text: resources(&issuer, "127.0.0.1:1").unwrap() },
-            File { name: "orders.cedar".into(), text: policies().to_owned() },
+            File {
+                name: "resources.yaml".into(),
+                text: resources(&issuer, "127.0.0.1:1").unwrap(),
+            },
+            File {
+                name: "orders.cedar".into(),
+                text: policies().to_owned(),
+            },
         ];
         let mut snapshot = postern_link::resources::read(&files).unwrap();
         snapshot.number = 1;
@@ -234,7 +260,10 @@ mod tests {
 
     #[test]
     fn a_template_without_a_value_is_not_rendered() {
-        assert_eq!(render("x", "a {{b}} c", &[("b".into(), "1".into())].into()).unwrap(), "a 1 c");
+        assert_eq!(
+            render("x", "a {{b}} c", &[("b".into(), "1".into())].into()).unwrap(),
+            "a 1 c"
+        );
         assert!(render("x", "a {{b}}", &Values::new()).is_err());
         assert!(render("x", "a {{b", &Values::new()).is_err());
     }

@@ -73,7 +73,7 @@ impl<'t> Walk<'t> {
             | AlterTableType::AT_DetachPartitionFinalize => match command.def() {
                 Node::PartitionCmd(partition) => {
                     if let Some(bound) = partition.bound() {
-                        self.partition_bound(bound, scope)?;
+                        self.partition_bound(bound)?;
                     }
                     partition.name().map_or(Ok(()), |name| self.alter_both(name))
                 }
@@ -144,11 +144,16 @@ impl<'t> Walk<'t> {
         if let Some(relation) = rename.relation() {
             let candidates = self.relations(relation)?;
             self.define(Action::Alter, kind, &candidates);
+            let columns = matches!(
+                rename.rename_type,
+                ObjectType::OBJECT_COLUMN | ObjectType::OBJECT_ATTRIBUTE
+            );
             for candidate in candidates {
                 let (schema, name) = (candidate.schema.clone(), candidate.name.to_owned());
                 match home {
                     Home::Relation => self.moved(candidate, kind, schema, new_name),
-                    _ => self.declarations.push(Declaration::ColumnsMoved { schema, name }),
+                    _ if columns => self.declarations.push(Declaration::ColumnsMoved { schema, name }),
+                    _ => {}
                 }
             }
             return Ok(());

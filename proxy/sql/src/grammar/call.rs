@@ -10,22 +10,15 @@ use crate::effect::{Action, Detail, Effect, Object, Scope, SettingValue};
 use crate::ledger::every_table;
 use crate::names::Candidate;
 use crate::routines::{Class, class_of};
-use crate::scope::ScopeId;
 use crate::settings;
 use crate::{Rejection, differences};
 
 impl<'t> Walk<'t> {
-    pub(super) fn call(
-        &mut self,
-        scope: ScopeId,
-        call: &'t FuncCall,
-        open: &mut Vec<Node<'t>>,
-    ) -> Result<(), Rejection> {
+    pub(super) fn call(&mut self, call: &'t FuncCall, open: &mut Vec<Node<'t>>) -> Result<(), Rejection> {
         open.extend(call.args());
         open.extend(call.agg_order().iter().map(Node::SortBy));
         open.push(call.agg_filter());
         open.extend(call.over().map(Node::WindowDef));
-        let _ = scope;
         let names = call.funcname();
         if names.len() == 1 {
             let name = names.first().and_then(Node::as_str).unwrap_or_default();
@@ -177,7 +170,7 @@ impl<'t> Walk<'t> {
 
     fn reading_call(&mut self, name: &str, arguments: &Arguments<'t>) -> Result<(), Rejection> {
         // The others take a schema, a database or a list of settings: what they reach is not named.
-        let names_relation = name.starts_with("table_to_xml") || name == "currtid2";
+        let names_relation = name.starts_with("table_to_xml");
         let named = if names_relation {
             self.relation_named(arguments)?
         } else {
@@ -195,7 +188,7 @@ impl<'t> Walk<'t> {
 
     /// The relation that a call's first argument names, if it is a literal.
     fn relation_named(&mut self, arguments: &Arguments<'t>) -> Result<Option<Vec<Candidate<'t>>>, Rejection> {
-        let Some(text) = arguments.text(0) else {
+        let Some(text) = arguments.get(0).and_then(Argument::name) else {
             return Ok(None);
         };
         // Only names that need no unfolding are followed; others count as any relation.
@@ -247,6 +240,24 @@ impl<'t> Arguments<'t> {
 struct Argument<'t>(Node<'t>);
 
 impl<'t> Argument<'t> {
+    /// A literal that the server turns into a relation before the statement runs; a text it looks up while running.
+    fn name(&self) -> Option<&'t str> {
+        let constant = match self.0 {
+            Node::TypeCast(cast) => {
+                let names = cast.type_name()?.names();
+                (names.iter().next_back()?.sval()? == "regclass").then_some(cast.arg())?
+            }
+            bare => bare,
+        };
+        match constant {
+            Node::A_Const(value) => match value.val()? {
+                ConstValue::String(text) => Some(text),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
     /// A string literal, bare or cast to a type that keeps its text.
     fn text(&self) -> Option<&'t str> {
         match literal(self.0)? {

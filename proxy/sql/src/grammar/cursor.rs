@@ -80,6 +80,7 @@ impl<'t> Walk<'t> {
             Node::ExecuteStmt(execute) => self.execute_prepared(execute),
             Node::CreateTableAsStmt(create) => self.create_table_as(create),
             Node::DeclareCursorStmt(declare) => self.declare_cursor(declare),
+            Node::RefreshMatViewStmt(refresh) => self.refresh(refresh),
             query @ (Node::SelectStmt(_)
             | Node::InsertStmt(_)
             | Node::UpdateStmt(_)

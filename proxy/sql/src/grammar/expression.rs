@@ -47,7 +47,7 @@ impl<'t> Walk<'t> {
                 open.extend([expression.lexpr(), expression.rexpr()]);
             }
             Node::BoolExpr(expression) => open.extend(expression.args()),
-            Node::FuncCall(call) => self.call(scope, call, open)?,
+            Node::FuncCall(call) => self.call(call, open)?,
             Node::TypeCast(cast) => {
                 self.type_used(cast.type_name());
                 open.push(cast.arg());
@@ -76,6 +76,8 @@ impl<'t> Walk<'t> {
             Node::NamedArgExpr(argument) => open.push(argument.arg()),
             Node::GroupingFunc(grouping) => open.extend(grouping.args()),
             Node::GroupingSet(set) => open.extend(set.content()),
+            // Every column of a row assignment carries the same source: it is looked at once.
+            Node::MultiAssignRef(assign) if assign.colno > 1 => {}
             Node::MultiAssignRef(assign) => open.push(assign.source()),
             Node::ResTarget(target) => {
                 open.push(target.val());
@@ -185,7 +187,7 @@ impl<'t> Walk<'t> {
         let fields = column.fields();
         let starred = matches!(fields.iter().next_back(), Some(Node::A_Star(_)));
         let parts = strings(fields);
-        let placed = match (parts.as_slice(), starred) {
+        let (qualifier, name) = match (parts.as_slice(), starred) {
             ([], true) => {
                 self.scopes.star(scope, &mut self.ledger);
                 return Ok(());
@@ -213,49 +215,50 @@ impl<'t> Walk<'t> {
                 self.scopes.column(scope, name, &mut self.ledger);
                 return Ok(());
             }
-            (&[relation, name], false) => {
-                let qualifier = Qualifier {
+            (&[relation, name], false) => (
+                Qualifier {
                     schema: None,
                     relation,
-                };
-                (
-                    self.scopes.qualified(scope, qualifier, name, &mut self.ledger),
-                    name,
-                )
-            }
-            (&[.., schema, relation, name], false) => {
-                let qualifier = Qualifier {
+                },
+                name,
+            ),
+            (&[.., schema, relation, name], false) => (
+                Qualifier {
                     schema: Some(schema),
                     relation,
-                };
-                (
-                    self.scopes.qualified(scope, qualifier, name, &mut self.ledger),
-                    name,
-                )
-            }
+                },
+                name,
+            ),
             ([], false) => return Err(Rejection::not_understood("a column without a name")),
         };
-        if let (Placed::Perhaps, name) = placed {
-            self.function_as_column(name);
+        let placed = self.scopes.qualified(scope, qualifier, name, &mut self.ledger);
+        if placed == Placed::Perhaps && self.function_as_column(name) {
+            // The function would get the whole row.
+            self.scopes.star_of(scope, qualifier, &mut self.ledger);
         }
         Ok(())
     }
 
-    /// `row.name` may call a function of that name with the row as its argument.
-    fn function_as_column(&mut self, name: &'t str) {
-        for schema in self.names.user_routines(None, name) {
+    /// `row.name` may call a function of that name with the row as its argument; whether there is one.
+    fn function_as_column(&mut self, name: &'t str) -> bool {
+        let found = self.names.user_routines(None, name);
+        let class = crate::routines::class_of(name);
+        let callable = !found.is_empty() || class.is_some();
+        for schema in found {
             self.execute(schema, name, Class::User);
         }
-        match crate::routines::class_of(name) {
-            None | Some(Class::Plain) => {}
-            Some(class) => self.built_in_without_arguments(name, class),
+        if let Some(class) = class.filter(|class| *class != Class::Plain) {
+            self.built_in_without_arguments(name, class);
         }
+        callable
     }
 
     pub(super) fn indirection(&mut self, list: &'t NodeList, open: &mut Vec<Node<'t>>) {
         for node in list {
             match node {
-                Node::String(name) => self.function_as_column(name.sval().unwrap_or_default()),
+                Node::String(name) => {
+                    self.function_as_column(name.sval().unwrap_or_default());
+                }
                 other => open.push(other),
             }
         }

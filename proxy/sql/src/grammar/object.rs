@@ -93,7 +93,7 @@ impl<'t> Walk<'t> {
             ));
         };
         let mut parts = self.name_parts(kind, node)?;
-        if matches!(home, Home::OnRelation) || kind == ObjectType::OBJECT_DOMCONSTRAINT {
+        if home == Home::OnRelation {
             parts.pop();
         }
         let (schema, name) = qualified(&parts);
@@ -126,9 +126,7 @@ impl<'t> Walk<'t> {
                     strings(list).into_iter().skip(1).collect()
                 }
                 (ObjectType::OBJECT_DOMCONSTRAINT, Some(Node::TypeName(domain))) => {
-                    let mut parts: Vec<_> = domain.names().iter().filter_map(|part| part.sval()).collect();
-                    parts.push("");
-                    parts
+                    domain.names().iter().filter_map(|part| part.sval()).collect()
                 }
                 (_, Some(Node::TypeName(_))) => Vec::new(),
                 _ => strings(list),

@@ -45,7 +45,7 @@ impl<'t> Walk<'t> {
             self.define(Action::Alter, "table", &candidates);
         }
         if let Some(bound) = create.partbound() {
-            self.partition_bound(bound, scope)?;
+            self.partition_bound(bound)?;
         }
         if let Some(spec) = create.partspec() {
             self.partition_spec(spec, scope)?;
@@ -114,14 +114,9 @@ impl<'t> Walk<'t> {
         Ok(())
     }
 
-    pub(super) fn partition_bound(
-        &mut self,
-        bound: &'t PartitionBoundSpec,
-        scope: ScopeId,
-    ) -> Result<(), Rejection> {
+    pub(super) fn partition_bound(&mut self, bound: &'t PartitionBoundSpec) -> Result<(), Rejection> {
         // MINVALUE and MAXVALUE look like columns here: nothing is in sight of a bound.
         let nothing = self.scopes.open(None);
-        let _ = scope;
         for values in [bound.listdatums(), bound.lowerdatums(), bound.upperdatums()] {
             for value in values {
                 self.expression(nothing, value)?;

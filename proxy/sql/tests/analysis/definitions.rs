@@ -258,6 +258,18 @@ fn a_new_name_counts_like_the_old_one() {
         "alter role a [role]; alter role b [role]",
     );
     check("ALTER TYPE mood RENAME TO temper", "alter schema public [type]");
+    check(
+        "ALTER DOMAIN secret.d RENAME CONSTRAINT a TO b",
+        "alter schema secret [domain constraint]",
+    );
+    check(
+        "COMMENT ON CONSTRAINT a ON DOMAIN secret.d IS 'x'",
+        "comment schema secret [domain constraint]",
+    );
+    check(
+        "ALTER TRIGGER a ON orders RENAME TO b; SELECT id FROM orders",
+        "alter public.orders [trigger]; select public.orders(id)",
+    );
 }
 
 #[test]

@@ -296,6 +296,15 @@ fn partitions_and_parents_hold_for_each_other() {
 }
 
 #[test]
+fn an_unread_temporary_schema_may_hide_anything() {
+    check_on(
+        "SELECT id FROM customers",
+        &["pg_temp_3", "pg_catalog", "public"],
+        "select pg_temp_3.customers(id); select public.customers(id)",
+    );
+}
+
+#[test]
 fn views_and_catalogues_are_tables_of_their_own() {
     check(
         "SELECT name FROM customer_names",
