@@ -13,15 +13,12 @@ dev:
 	@cargo run --locked --package postern --bin postern -- dev $(if $(filter-out 0,$(ONCE)),--once) $(if $(DATA),--data "$(DATA)")
 
 # Everything is built in one go, so that the tests find the binary that they start and nothing is built twice.
+# Not nextest: a process for each test would start a house for each test.
 test:
 	@.ci/needs test
 	tests/clients/prepare
 	cargo build --locked --workspace --all-targets
-	@if cargo nextest --version >/dev/null 2>&1; then \
-		set -x; cargo nextest run --locked --workspace --no-fail-fast; \
-	else \
-		set -x; cargo test --locked --workspace --no-fail-fast; \
-	fi
+	cargo test --locked --workspace --no-fail-fast
 
 lint:
 	@.ci/needs dev

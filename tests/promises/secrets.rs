@@ -26,7 +26,8 @@ fn no_file_of_either_plane_holds_a_password_or_a_token() {
     files(&world.folder, &mut all);
     let signature = token.rsplit('.').next().unwrap().to_owned();
     for path in all.iter().filter(|path| path.extension().is_none_or(|kind| kind != "password")) {
-        let bytes = std::fs::read(path).unwrap();
+        // Spool files that are stored elsewhere go while we look.
+        let Ok(bytes) = std::fs::read(path) else { continue };
         for canary in ["secret-of-shop", &signature, "hunter2-the-secret", "literal-canary"] {
             let found = bytes.windows(canary.len()).any(|window| window == canary.as_bytes());
             assert!(!found, "`{canary}` stands in {}", path.display());

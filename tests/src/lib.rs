@@ -66,7 +66,6 @@ struct Ground {
     trust: Authority,
     link: Authority,
     runtime: Runtime,
-    _folder: tempfile::TempDir,
 }
 
 fn ground() -> &'static Ground {
@@ -75,7 +74,8 @@ fn ground() -> &'static Ground {
         let folder = tempfile::Builder::new().prefix("postern-tests-").tempdir().expect("a temporary folder");
         let trust = Authority::new("test trust domain").expect("an authority");
         let link = Authority::new("test link").expect("an authority");
-        let mut options = Options::new(folder.path().join("cluster"));
+        // The cluster's own watcher removes it, since nothing drops what is static.
+        let mut options = Options::new(folder.keep());
         options.tls = Some(link.server(&["localhost", "127.0.0.1"]).expect("a certificate"));
         options.settings.push("log_statement = 'all'".into());
         options.settings.push("log_line_prefix = '%a|%u|%d|'".into());
@@ -85,7 +85,7 @@ fn ground() -> &'static Ground {
         let runtime = Runtime::new().expect("a runtime");
         let issuer = runtime.block_on(Issuer::start()).expect("an issuer");
         cluster.sql("postgres", include_str!("roles.sql")).expect("the roles");
-        Ground { cluster, issuer, trust, link, runtime, _folder: folder }
+        Ground { cluster, issuer, trust, link, runtime }
     })
 }
 
@@ -261,6 +261,8 @@ cat > /dev/null; kill -TERM $child 2> /dev/null; wait $child; [ -n "$2" ] && rm 
         shell.kill().expect("the watcher ends");
         shell.wait().expect("the watcher ends");
         drop(stdin);
+        let process = Path::new("/proc").join(&pid);
+        self.until("the killed process is gone", || !process.exists());
         self.launch();
     }
 
@@ -412,17 +414,27 @@ cat > /dev/null; kill -TERM $child 2> /dev/null; wait $child; [ -n "$2" ] && rm 
         BufReader::new(file).lines().map_while(Result::ok).filter(|line| line.contains(&ours)).collect()
     }
 
-    /// The newest records of the control plane that hold this text.
+    /// Every record of the control plane that passes a filter, oldest first.
     pub fn records(&self, filter: &str) -> Vec<Value> {
-        let found = self.operators(&format!("/v1/records?limit=500&{filter}"));
-        found.get("records").and_then(Value::as_array).cloned().unwrap_or_default()
+        let mut all = Vec::new();
+        let mut after = String::new();
+        loop {
+            let page = self.operators(&format!("/v1/records?limit=500&{filter}{after}"));
+            let records = page.get("records").and_then(Value::as_array).cloned().unwrap_or_default();
+            let next = page.get("next").and_then(Value::as_str).map(|next| format!("&after={next}"));
+            all.extend(records);
+            match next {
+                Some(next) if next != after => after = next,
+                _ => return all,
+            }
+        }
     }
 
     /// Waits until the control plane holds a record that fits.
     pub fn until_recorded(&self, what: &str, fits: impl Fn(&Value) -> bool) -> Value {
         let mut found = None;
         self.until(what, || {
-            found = self.records("").into_iter().find(|record| fits(record));
+            found = self.records("").into_iter().rev().find(|record| fits(record));
             found.is_some()
         });
         found.expect("it was found")

@@ -10,6 +10,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, geteuid, kill_process};
@@ -145,7 +146,9 @@ impl Cluster {
     pub fn sql(&self, database: &str, text: &str) -> Result<String, Error> {
         let mut command = Command::new(self.binaries.join("psql"));
         clean(&mut command);
-        let script = self.folder.join("script.sql");
+        // Several threads may ask at once, so each has a script of its own.
+        static SCRIPTS: AtomicU64 = AtomicU64::new(0);
+        let script = self.folder.join(format!("script-{}.sql", SCRIPTS.fetch_add(1, Ordering::Relaxed)));
         let unusable = |source| Error::Unusable {
             path: script.clone(),
             source,

@@ -95,6 +95,8 @@ impl Writer {
                 self.connection.execute(begin, [log])?;
             }
         }
+        // The rest of the log goes on from spools that the index knows already.
+        self.positions()?;
         while *self.indexed.borrow() < size {
             self.step(feed)?;
         }

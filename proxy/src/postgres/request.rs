@@ -266,6 +266,10 @@ impl Dialogue {
             Ok(permit) => permit,
             Err(Stop::Wait) => return self.wait(),
             Err(Stop::Refused(refusal)) => return self.refuse_query(refusal),
+            Err(Stop::Unknown(refusal)) => {
+                let refusal = self.authorizer.refuse(&self.recorder, None, refusal);
+                return self.refuse_query(refusal);
+            }
         };
         self.note_running(&judged);
         let step = match self.rewritten(&judged) {
@@ -314,8 +318,7 @@ impl Dialogue {
     fn bind(&mut self, portal: &str, statement: &str) -> Step {
         let judged = match self.statement(statement) {
             Ok(judged) => judged,
-            Err(Stop::Wait) => return self.wait(),
-            Err(Stop::Refused(refusal)) => return self.refuse_extended(refusal),
+            Err(stop) => return self.stop_extended(stop),
         };
         let judged = match self.judge_again(judged) {
             Ok(judged) => judged,
@@ -327,8 +330,7 @@ impl Dialogue {
         }
         let permit = match self.permit(&judged) {
             Ok(permit) => permit,
-            Err(Stop::Wait) => return self.wait(),
-            Err(Stop::Refused(refusal)) => return self.refuse_extended(refusal),
+            Err(stop) => return self.stop_extended(stop),
         };
         // Planning may already run functions, so the statement counts as running from here.
         self.note_running(&judged);
@@ -339,20 +341,29 @@ impl Dialogue {
     fn describe(&mut self, kind: Named, name: &str) -> Step {
         let known = match kind {
             Named::Statement => self.statement(name).map(drop),
-            Named::Portal => self.portal(name).map(drop),
+            // DECLARE makes a portal of the cursor's name (manual, "DECLARE").
+            Named::Portal => match self.portal(name) {
+                Err(Stop::Unknown(_)) => self.cursor(name).map(drop),
+                portal => portal.map(drop),
+            },
         };
         match known {
             Ok(()) => self.extended(Expected::Describe),
-            Err(Stop::Wait) => self.wait(),
-            Err(Stop::Refused(refusal)) => self.refuse_extended(refusal),
+            Err(stop) => self.stop_extended(stop),
         }
     }
 
     fn execute(&mut self, portal: &str) -> Step {
         let permit = match self.portal(portal) {
+            Err(Stop::Unknown(_)) => self.cursor(portal).and_then(|judged| {
+                let judged = self.authorizer.judge(&self.view, &self.reading, judged.text());
+                self.permit(&judged)
+            }),
+            portal => portal,
+        };
+        let permit = match permit {
             Ok(permit) => permit,
-            Err(Stop::Wait) => return self.wait(),
-            Err(Stop::Refused(refusal)) => return self.refuse_extended(refusal),
+            Err(stop) => return self.stop_extended(stop),
         };
         // The plan was fixed at Bind; only what policy says of it may have changed since.
         if !permit.judged.is_view(&self.view) {
@@ -544,7 +555,7 @@ impl Dialogue {
             }
         }
         let known = self.prepared.statement(name).cloned();
-        known.ok_or_else(|| self.unknown("prepared statement", name))
+        known.ok_or_else(|| Stop::Unknown(unknown("prepared statement", name)))
     }
 
     fn portal(&mut self, name: &str) -> Result<Rc<Permit>, Stop> {
@@ -560,7 +571,7 @@ impl Dialogue {
             return Err(Stop::Wait);
         }
         let known = self.prepared.portal(name).cloned();
-        known.ok_or_else(|| self.unknown("portal", name))
+        known.ok_or_else(|| Stop::Unknown(unknown("portal", name)))
     }
 
     fn cursor(&mut self, name: &str) -> Result<Rc<Judged>, Stop> {
@@ -568,11 +579,19 @@ impl Dialogue {
             return Err(Stop::Wait);
         }
         let known = self.prepared.cursor(name).cloned();
-        known.ok_or_else(|| self.unknown("cursor", name))
+        known.ok_or_else(|| Stop::Unknown(unknown("cursor", name)))
     }
 
-    fn unknown(&self, kind: &str, name: &str) -> Stop {
-        Stop::Refused(self.authorizer.refuse(&self.recorder, None, unknown(kind, name)))
+    /// What becomes of a message of the extended protocol whose name leads nowhere now.
+    fn stop_extended(&mut self, stop: Stop) -> Step {
+        match stop {
+            Stop::Wait => self.wait(),
+            Stop::Refused(refusal) => self.refuse_extended(refusal),
+            Stop::Unknown(refusal) => {
+                let refusal = self.authorizer.refuse(&self.recorder, None, refusal);
+                self.refuse_extended(refusal)
+            }
+        }
     }
 
     /// Remembers what a statement that now runs may change, before anything else is judged.
@@ -683,7 +702,10 @@ impl Dialogue {
 /// Why a name does not lead to a judgement now.
 enum Stop {
     Wait,
+    /// Recorded already.
     Refused(Refusal),
+    /// No judged text made the name; not recorded yet.
+    Unknown(Refusal),
 }
 
 /// What a statement leaves to be run later, if it is a PREPARE or DECLARE; else itself.
