@@ -46,7 +46,9 @@ impl Way {
         command.env("PGUSER", "shop_owner");
         match self {
             Way::PgBouncer(peer) => command.env("PGPORT", peer.port.to_string()),
-            _ => command.env("PGPORT", world.cluster.port.to_string()).env("PGHOST", "127.0.0.1"),
+            _ => command
+                .env("PGPORT", world.cluster.port.to_string())
+                .env("PGHOST", "127.0.0.1"),
         };
         command
     }
@@ -63,7 +65,9 @@ impl Way {
 
 /// Starts the peer, or says why it is missing from the table.
 pub fn pgbouncer(world: &World) -> Result<PgBouncer, String> {
-    let program = ["/usr/sbin/pgbouncer", "/usr/bin/pgbouncer"].into_iter().find(|path| Path::new(path).exists());
+    let program = ["/usr/sbin/pgbouncer", "/usr/bin/pgbouncer"]
+        .into_iter()
+        .find(|path| Path::new(path).exists());
     let program = program.ok_or("pgbouncer is not installed (Debian: pgbouncer)")?;
     let folder = world.folder.join("pgbouncer");
     let failed = |error: std::io::Error| error.to_string();
@@ -71,7 +75,11 @@ pub fn pgbouncer(world: &World) -> Result<PgBouncer, String> {
     let port = free_port().map_err(failed)?;
     let shown = folder.display();
     let world_folder = world.folder.display();
-    fs::write(folder.join("users.txt"), "\"shop_owner\" \"secret-of-shop_owner\"\n").map_err(failed)?;
+    fs::write(
+        folder.join("users.txt"),
+        "\"shop_owner\" \"secret-of-shop_owner\"\n",
+    )
+    .map_err(failed)?;
     fs::write(
         folder.join("pgbouncer.ini"),
         format!(
@@ -85,10 +93,16 @@ pub fn pgbouncer(world: &World) -> Result<PgBouncer, String> {
         ),
     )
     .map_err(failed)?;
-    let root = Command::new("id").arg("-u").output().is_ok_and(|output| output.stdout == b"0\n");
+    let root = Command::new("id")
+        .arg("-u")
+        .output()
+        .is_ok_and(|output| output.stdout == b"0\n");
     let mut command = if root {
         // It does not run as root, and must then read its files.
-        let status = Command::new("chmod").args(["-R", "a+rX"]).arg(&world.folder).status();
+        let status = Command::new("chmod")
+            .args(["-R", "a+rX"])
+            .arg(&world.folder)
+            .status();
         let owned = Command::new("chown").args(["-R", "nobody"]).arg(&folder).status();
         if !(status.is_ok_and(|status| status.success()) && owned.is_ok_and(|status| status.success())) {
             return Err("its files cannot be given to an unprivileged user".into());
@@ -99,11 +113,18 @@ pub fn pgbouncer(world: &World) -> Result<PgBouncer, String> {
     } else {
         Command::new(program)
     };
-    command.arg(folder.join("pgbouncer.ini")).stdout(Stdio::null()).stderr(Stdio::null());
+    command
+        .arg(folder.join("pgbouncer.ini"))
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
     let mut process = command.spawn().map_err(failed)?;
     for _ in 0..200 {
         if std::net::TcpStream::connect(("127.0.0.1", port)).is_ok() {
-            return Ok(PgBouncer { process, port, _folder: folder });
+            return Ok(PgBouncer {
+                process,
+                port,
+                _folder: folder,
+            });
         }
         if let Ok(Some(status)) = process.try_wait() {
             return Err(format!("pgbouncer ended with {status}"));

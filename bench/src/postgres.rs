@@ -9,10 +9,22 @@ use crate::peers::{Way, pgbouncer};
 
 /// One thing that is measured: its name, and pgbench's arguments for it.
 const WORK: [(&str, &[&str]); 4] = [
-    ("select, prepared, 8 clients", &["--select-only", "--protocol=prepared", "--client=8"]),
-    ("select, simple, 8 clients", &["--select-only", "--protocol=simple", "--client=8"]),
-    ("select, prepared, 1 client", &["--select-only", "--protocol=prepared", "--client=1"]),
-    ("connect, ask, leave", &["--select-only", "--protocol=simple", "--client=4", "--connect"]),
+    (
+        "select, prepared, 8 clients",
+        &["--select-only", "--protocol=prepared", "--client=8"],
+    ),
+    (
+        "select, simple, 8 clients",
+        &["--select-only", "--protocol=simple", "--client=8"],
+    ),
+    (
+        "select, prepared, 1 client",
+        &["--select-only", "--protocol=prepared", "--client=1"],
+    ),
+    (
+        "connect, ask, leave",
+        &["--select-only", "--protocol=simple", "--client=4", "--connect"],
+    ),
 ];
 
 /// What one round found.
@@ -24,7 +36,11 @@ struct Found {
 }
 
 pub fn run(rounds: u32, seconds: u32) {
-    let wishes = Wishes { policies: Some(policies()), gateway: String::new(), ..Wishes::default() };
+    let wishes = Wishes {
+        policies: Some(policies()),
+        gateway: String::new(),
+        ..Wishes::default()
+    };
     let world = World::start(&wishes);
     let (certificate, key) = world.certificate("all");
     let mut ways = vec![Way::Direct];
@@ -32,7 +48,10 @@ pub fn run(rounds: u32, seconds: u32) {
         Ok(peer) => ways.push(Way::PgBouncer(peer)),
         Err(why) => println!("PgBouncer is missing from this table: {why}"),
     }
-    ways.push(Way::Postern { certificate: certificate.clone(), key: key.clone() });
+    ways.push(Way::Postern {
+        certificate: certificate.clone(),
+        key: key.clone(),
+    });
     let mut prepare = world.client("pgbench", Login::Certificate(&certificate, &key));
     prepare.args(["--initialize", "--quiet", "--scale=10"]);
     heard(prepare).succeeded();
@@ -42,7 +61,10 @@ pub fn run(rounds: u32, seconds: u32) {
         for (work, (name, arguments)) in WORK.iter().enumerate() {
             for (way, through) in ways.iter().enumerate() {
                 eprintln!("round {round} of {rounds}: {name}, {}", through.name());
-                found.entry((work, way)).or_default().push(measure(&world, through, arguments, seconds));
+                found
+                    .entry((work, way))
+                    .or_default()
+                    .push(measure(&world, through, arguments, seconds));
             }
         }
     }
@@ -51,13 +73,16 @@ pub fn run(rounds: u32, seconds: u32) {
 
 fn measure(world: &World, way: &Way, arguments: &[&str], seconds: u32) -> Found {
     let mut command = way.client(world, "pgbench");
-    command.args(["--no-vacuum", "--jobs=1", &format!("--time={seconds}")]).args(arguments);
+    command
+        .args(["--no-vacuum", "--jobs=1", &format!("--time={seconds}")])
+        .args(arguments);
     let before = way.pid(world).map_or(0.0, cpu_seconds);
     let said = heard(command).succeeded();
     let used = way.pid(world).map_or(0.0, cpu_seconds) - before;
     let figure = |prefix: &str| {
         let line = said.lines().find_map(|line| line.strip_prefix(prefix));
-        line.and_then(|line| line.split_whitespace().next()?.parse::<f64>().ok()).unwrap_or(0.0)
+        line.and_then(|line| line.split_whitespace().next()?.parse::<f64>().ok())
+            .unwrap_or(0.0)
     };
     let transactions = figure("number of transactions actually processed: ");
     Found {
@@ -71,7 +96,11 @@ fn cpu_seconds(pid: u32) -> f64 {
     const TICKS_PER_SECOND: f64 = 100.0;
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace();
-    let ticks: f64 = fields.skip(11).take(2).filter_map(|field| field.parse::<f64>().ok()).sum();
+    let ticks: f64 = fields
+        .skip(11)
+        .take(2)
+        .filter_map(|field| field.parse::<f64>().ok())
+        .sum();
     ticks / TICKS_PER_SECOND
 }
 
@@ -94,9 +123,13 @@ fn print_table(ways: &[Way], found: &BTreeMap<(usize, usize), Vec<Found>>, round
     println!("| --- | --- | --- | --- | --- |");
     for (work, (name, _)) in WORK.iter().enumerate() {
         let peer = ways.iter().position(|way| matches!(way, Way::PgBouncer(_)));
-        let peer = peer.and_then(|way| found.get(&(work, way))).map(|rounds| median(rounds, |found| found.cpu_seconds).1);
+        let peer = peer
+            .and_then(|way| found.get(&(work, way)))
+            .map(|rounds| median(rounds, |found| found.cpu_seconds).1);
         for (number, way) in ways.iter().enumerate() {
-            let Some(rounds) = found.get(&(work, number)) else { continue };
+            let Some(rounds) = found.get(&(work, number)) else {
+                continue;
+            };
             let (least, middle, most) = median(rounds, |found| found.transactions_per_second);
             let cpu = median(rounds, |found| found.cpu_seconds);
             let beside = match (way, peer) {
@@ -105,7 +138,10 @@ fn print_table(ways: &[Way], found: &BTreeMap<(usize, usize), Vec<Found>>, round
             };
             println!(
                 "| {name} | {} | {middle:.0} ({least:.0}–{most:.0}) | {:.2} ({:.2}–{:.2}) | {beside} |",
-                way.name(), cpu.1, cpu.0, cpu.2
+                way.name(),
+                cpu.1,
+                cpu.0,
+                cpu.2
             );
         }
     }

@@ -48,6 +48,59 @@ pub struct Tls {
     pub gateway_ca: PathBuf,
 }
 
+/// Beyond this a limit is none, and some queues cannot be made.
+const LIMIT_MAX: u64 = 1 << 48;
+/// So that a checkpoint, which holds it twice, fits its place on the disk.
+const LOG_ORIGIN_BYTES_MAX: usize = 200;
+const NAME_BYTES_MAX: usize = 128;
+
+/// What is wrong with a config although it could be read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    #[error("`name` must be letters, digits, `.`, `-` and `_`, and begin with a letter or digit")]
+    Name,
+    #[error(
+        "`log_origin` must be a URL without scheme, spaces and `+`, of at most {LOG_ORIGIN_BYTES_MAX} bytes"
+    )]
+    LogOrigin,
+    #[error("limit `{name}` must be from 1 to {LIMIT_MAX}, not {value}")]
+    Limit { name: &'static str, value: u64 },
+    #[error("limit `record_bytes_max` must not be above `batch_bytes_max`")]
+    RecordAboveBatch,
+}
+
+impl Config {
+    /// Says what cannot work, before anything is made.
+    pub fn check(&self) -> Result<(), Error> {
+        if !is_name(&self.name) {
+            return Err(Error::Name);
+        }
+        let origin = &self.log_origin;
+        let plain = |letter: char| letter.is_ascii_graphic() && letter != '+';
+        if origin.is_empty() || origin.len() > LOG_ORIGIN_BYTES_MAX || !origin.chars().all(plain) {
+            return Err(Error::LogOrigin);
+        }
+        for (name, value) in self.limits.named() {
+            // A timeout of nothing is strict, but it is one.
+            if value > LIMIT_MAX || (value == 0 && !name.ends_with("_timeout_ms")) {
+                return Err(Error::Limit { name, value });
+            }
+        }
+        if self.limits.record_bytes_max > self.limits.batch_bytes_max {
+            return Err(Error::RecordAboveBatch);
+        }
+        Ok(())
+    }
+}
+
+/// Whether a gateway or control plane may be called so: safe in decision ids, file names and logs.
+pub fn is_name(name: &str) -> bool {
+    let letters = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_');
+    name.len() <= NAME_BYTES_MAX
+        && name.bytes().all(letters)
+        && name.starts_with(|letter: char| letter.is_ascii_alphanumeric())
+}
+
 macro_rules! limits {
     ($($(#[$meta:meta])* $name:ident: $type:ty = $default:expr,)*) => {
         /// Every bound of the control plane, with its unit and default.
@@ -58,6 +111,13 @@ macro_rules! limits {
         impl Default for Limits {
             fn default() -> Limits {
                 Limits { $($name: $default,)* }
+            }
+        }
+
+        impl Limits {
+            /// Every limit by its name.
+            fn named(&self) -> Vec<(&'static str, u64)> {
+                vec![$((stringify!($name), u64::try_from(self.$name).unwrap_or(u64::MAX)),)*]
             }
         }
     };
@@ -146,4 +206,49 @@ limits! {
     fresh_word_ms: u64 = 2_000,
     /// From the order to stop to the end of the last task.
     stop_timeout_ms: u64 = 10_000,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(extra: &str) -> Result<Config, serde_json::Error> {
+        serde_json::from_str(&format!(
+            r#"{{"listen_gateways": "127.0.0.1:0", "listen_operators": "127.0.0.1:0", "data": "d",
+                "resources": "r", "tls": {{"certificate": "c", "key": "k", "gateway_ca": "a"}}{extra}}}"#
+        ))
+    }
+
+    fn check(extra: &str, expected: Result<(), Error>) {
+        assert_eq!(read(extra).unwrap().check(), expected, "{extra}");
+    }
+
+    #[test]
+    fn defaults_work_and_unknown_keys_are_errors() {
+        check("", Ok(()));
+        assert!(read(r#", "listen": "x""#).is_err());
+        assert!(read(r#", "limits": {"records_max": 1}"#).is_err());
+    }
+
+    #[test]
+    fn a_config_that_cannot_work_says_which_part() {
+        check(r#", "name": "a b""#, Err(Error::Name));
+        check(r#", "name": """#, Err(Error::Name));
+        check(r#", "log_origin": "a+b""#, Err(Error::LogOrigin));
+        check(
+            &format!(r#", "log_origin": "{}""#, "x".repeat(201)),
+            Err(Error::LogOrigin),
+        );
+        check(r#", "limits": {"query_timeout_ms": 0}"#, Ok(()));
+        for name in ["append_batches_max", "fresh_word_ms", "outbound_messages_max"] {
+            check(
+                &format!(r#", "limits": {{"{name}": 0}}"#),
+                Err(Error::Limit { name, value: 0 }),
+            );
+        }
+        check(
+            r#", "limits": {"batch_bytes_max": 9}"#,
+            Err(Error::RecordAboveBatch),
+        );
+    }
 }

@@ -14,8 +14,7 @@ use tokio::sync::{Semaphore, mpsc, watch};
 
 use crate::audit::note::Signer;
 use crate::audit::{self, Audit, Files};
-use crate::config::Config;
-use crate::gateways::certificate;
+use crate::config::{self, Config};
 use crate::keys::{self, SigningKey, Token};
 use crate::listener::{Door, Encryption};
 use crate::operators::Operators;
@@ -32,10 +31,8 @@ const READY_CONNECTIONS_MAX: usize = 64;
 /// Why the control plane did not start.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    #[error("`name` must be letters, digits, `.`, `-` and `_`, and begin with a letter or digit")]
-    Name,
-    #[error("`log_origin` must be a URL without scheme, without spaces and without `+`")]
-    LogOrigin,
+    #[error(transparent)]
+    Config(#[from] config::Error),
     #[error("cannot use data folder `{path}`")]
     Data { path: PathBuf, source: std::io::Error },
     #[error("data folder `{path}` is in use by another control plane")]
@@ -101,7 +98,7 @@ impl Running {
 ///
 /// `validate` says what is wrong with a snapshot before it is signed.
 pub async fn start(config: Config, validate: Arc<Validate>) -> Result<Running, Error> {
-    check(&config)?;
+    config.check()?;
     let limits = Arc::new(config.limits.clone());
     let data = &config.data;
     let unusable = |source| Error::Data {
@@ -244,18 +241,6 @@ pub async fn start(config: Config, validate: Arc<Validate>) -> Result<Running, E
         tasks,
         _lock: lock,
     })
-}
-
-fn check(config: &Config) -> Result<(), Error> {
-    if !certificate::is_name(&config.name) {
-        return Err(Error::Name);
-    }
-    let origin = &config.log_origin;
-    let plain = |letter: char| letter.is_ascii_graphic() && letter != '+';
-    if origin.is_empty() || !origin.chars().all(plain) {
-        return Err(Error::LogOrigin);
-    }
-    Ok(())
 }
 
 /// Two writers of one log would each sign what the other does not have.

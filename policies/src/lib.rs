@@ -14,6 +14,7 @@ mod reads;
 mod rule;
 mod set;
 mod slice;
+mod stack;
 mod text;
 mod vocabulary;
 

@@ -176,9 +176,7 @@ mod tests {
                         target: name(),
                     };
                     let number = PolicyId::new(set.policies().count().to_string());
-                    instantiate(&mut set, template, number, &link.values())
-                        .unwrap()
-                        .unwrap();
+                    instantiate(&mut set, template, number, &link.values()).unwrap();
                 }
             }
         }

@@ -6,6 +6,7 @@ use crate::fault::{LOAD_ERRORS_MAX, LoadError, Place, once_for_each_place, unpla
 use crate::identifier;
 use crate::library::{self, Link};
 use crate::rule::Rule;
+use crate::stack::with_room;
 use crate::text::{Depth, RULE_BYTES_MAX, split};
 use crate::vocabulary::{ACTIONS, GROUPS, Kind, nearest, words};
 use cedar_policy::{
@@ -29,8 +30,20 @@ pub struct Source {
     pub text: String,
 }
 
-/// Reads and validates; a set is either without fault or not loaded.
+/// Reads and validates all that is given.
 pub(crate) fn rules(sources: &[Source], links: &[Link]) -> Result<Vec<Rule>, Vec<LoadError>> {
+    let no_room = |_| {
+        Err(vec![unplaced(
+            "policies",
+            "there is no memory to read them in".to_owned(),
+            None,
+        )])
+    };
+    with_room(|| read_all(sources, links)).unwrap_or_else(no_room)
+}
+
+/// A set is either without fault or not loaded.
+fn read_all(sources: &[Source], links: &[Link]) -> Result<Vec<Rule>, Vec<LoadError>> {
     let mut reader = Reader::default();
     for source in sources {
         reader.read(source);
@@ -212,10 +225,7 @@ impl<'a> Reader<'a> {
             return Err(format!("there are more than {RULES_MAX} rules"));
         }
         let number = PolicyId::new(self.rules.len().to_string());
-        let linked = instantiate(&mut self.library, template, number.clone(), values);
-        let policy = linked
-            .map_err(|error| error.to_string())?
-            .ok_or("the link was not kept")?;
+        let policy = instantiate(&mut self.library, template, number, values)?;
         let id = RuleId {
             name: Arc::from(link.rule_name(template)),
             file: Arc::from(link.file()),
@@ -341,12 +351,16 @@ pub(crate) fn instantiate(
     template: &Template,
     id: PolicyId,
     values: &HashMap<SlotId, EntityUid>,
-) -> Result<Option<Policy>, PolicySetError> {
+) -> Result<Policy, String> {
+    let words = |error: PolicySetError| error.to_string();
     if set.template(template.id()).is_none() {
-        set.add_template(template.clone())?;
+        set.add_template(template.clone()).map_err(words)?;
     }
-    set.link(template.id().clone(), id.clone(), values.clone())?;
-    Ok(set.policy(&id).cloned())
+    set.link(template.id().clone(), id.clone(), values.clone())
+        .map_err(words)?;
+    set.policy(&id)
+        .cloned()
+        .ok_or_else(|| "the link was not kept".to_owned())
 }
 
 /// All that the validity of a rule without conditions hangs on: its actions, and the kinds of what it names.

@@ -50,6 +50,11 @@ impl Rule {
         }
     }
 
+    /// Whether its condition was taken apart before, so that asking for it costs no recursion.
+    pub(crate) fn is_ready(&self) -> bool {
+        self.condition.get().is_some() || !self.policy.has_non_scope_constraint()
+    }
+
     pub(crate) fn condition(&self) -> &Condition {
         self.condition.get_or_init(|| {
             if !self.policy.has_non_scope_constraint() {

@@ -8,6 +8,7 @@ use crate::load::{self, Source};
 use crate::reads::{ReadSet, Reads};
 use crate::rule::{Clauses, Condition, Rule};
 use crate::slice::{ActionSlice, Bucket, Reach, Slice};
+use crate::stack::with_room;
 use crate::vocabulary::{ACTIONS, ActionWord, Kind, action_uid};
 use cedar_policy::{
     ActionConstraint, Effect, Entities, Entity, EntityTypeName, EntityUid, PolicyId, PrincipalConstraint,
@@ -76,6 +77,7 @@ impl PolicySet {
         }
         numbers.sort_unstable();
 
+        self.prepare(&numbers);
         let chosen: Vec<Chosen<'_>> = numbers.iter().filter_map(|number| self.choose(*number)).collect();
         let cut = |word| {
             cut(
@@ -92,6 +94,19 @@ impl PolicySet {
             rules: Arc::clone(&self.ids),
             by_action,
         })
+    }
+
+    /// Takes conditions apart where the stack is large; without such a place it is done where we are.
+    fn prepare(&self, numbers: &[usize]) {
+        let rules = numbers.iter().filter_map(|number| self.rules.get(*number));
+        let waiting: Vec<&Rule> = rules.filter(|rule| !rule.is_ready()).collect();
+        if !waiting.is_empty() {
+            let _ = with_room(|| {
+                for rule in waiting {
+                    rule.condition();
+                }
+            });
+        }
     }
 
     fn choose(&self, number: usize) -> Option<Chosen<'_>> {
@@ -149,10 +164,12 @@ fn cut(word: &ActionWord, chosen: &[Chosen<'_>], principal: &Entity) -> Option<A
         return None;
     }
 
-    let action_entity = Entity::new_no_attrs(action.clone(), group.iter().cloned().collect());
-    let caller = Entities::from_entities([principal.clone(), action_entity], None).ok();
+    let asked_for = concerned.iter().any(|chosen| chosen.reads().hierarchy);
+    let action_entity = || Entity::new_no_attrs(action.clone(), group.iter().cloned().collect());
+    let caller = asked_for.then(|| Entities::from_entities([principal.clone(), action_entity()], None).ok());
+    let caller = caller.flatten();
     let mut slice = ActionSlice {
-        action,
+        action: action.clone(),
         anywhere: Vec::new(),
         by_resource: HashMap::default(),
         reads: ReadSet::NOTHING,
@@ -230,7 +247,9 @@ impl Bucket {
         if clauses.reads.hierarchy {
             needed.extend(caller?.iter().cloned());
         }
-        self.entities = self.entities.clone().add_entities(needed, None).ok()?;
+        if !needed.is_empty() {
+            self.entities = self.entities.clone().add_entities(needed, None).ok()?;
+        }
         self.conditions
             .add(clauses.policy.new_id(PolicyId::new(number.to_string())))
             .ok()?;

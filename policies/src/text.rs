@@ -2,13 +2,14 @@
 
 /// The longest text of one rule.
 pub const RULE_BYTES_MAX: usize = 64 * 1024;
-/// The most operators and dots of one rule. Cedar works by recursion: this and the next keep it inside the
-/// stack of any thread. A list may be as long as it likes.
-pub const RULE_OPERATORS_MAX: usize = 256;
+/// The most operators and dots of one rule. Cedar works by recursion: this and the next two bound its depth.
+/// A list may be as long as it likes.
+pub const RULE_OPERATORS_MAX: usize = 96;
 /// How deep brackets may nest in one rule.
-pub const RULE_NESTING_MAX: usize = 24;
+pub const RULE_NESTING_MAX: usize = 12;
 /// The most times `if` may stand in one rule: Cedar's validation takes half as long again for each.
-pub const RULE_IFS_MAX: usize = 8;
+pub const RULE_IFS_MAX: usize = 4;
+
 /// Where each rule of a text begins and ends: a rule ends at a `;` outside strings and comments.
 /// Wrongly cut pieces would not parse, so a doubt here refuses the file.
 pub(crate) fn split(text: &str) -> Vec<(usize, usize)> {

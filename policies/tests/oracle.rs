@@ -450,7 +450,7 @@ fn full_context(asked: &Asked) -> cedar_policy::Context {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(300))]
+    #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
     fn a_slice_answers_as_cedar_does_over_the_whole_set(

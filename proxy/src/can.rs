@@ -37,13 +37,28 @@ pub enum Error {
 
 /// The workload and place a question means, gaps filled as a login would fill them.
 pub fn place<'a>(rules: &'a Rules, question: &Question) -> Result<(&'a Workload, Place), Error> {
-    let workload = rules.snapshot.workloads.iter().find(|workload| workload.name == question.workload);
+    let workload = rules
+        .snapshot
+        .workloads
+        .iter()
+        .find(|workload| workload.name == question.workload);
     let workload = workload.ok_or_else(|| Error::NoWorkload(question.workload.clone()))?;
-    let target = rules.target(&question.target).ok_or_else(|| Error::NoTarget(question.target.clone()))?;
+    let target = rules
+        .target(&question.target)
+        .ok_or_else(|| Error::NoTarget(question.target.clone()))?;
     let assumed = workload.assume.iter().find(|assume| assume.target == target.name);
-    let role = question.role.clone().or_else(|| assumed.and_then(|assume| assume.roles.first().cloned()));
-    let no_role = || Error::NoRole { workload: workload.name.clone(), target: target.name.clone() };
-    let database = question.database.clone().or_else(|| target.postgres.databases.first().cloned());
+    let role = question
+        .role
+        .clone()
+        .or_else(|| assumed.and_then(|assume| assume.roles.first().cloned()));
+    let no_role = || Error::NoRole {
+        workload: workload.name.clone(),
+        target: target.name.clone(),
+    };
+    let database = question
+        .database
+        .clone()
+        .or_else(|| target.postgres.databases.first().cloned());
     let place = Place {
         target: target.name.clone(),
         database: database.unwrap_or_default(),
@@ -55,8 +70,17 @@ pub fn place<'a>(rules: &'a Rules, question: &Question) -> Result<(&'a Workload,
 /// Answers from rules and a catalogue alone.
 pub fn answer(rules: &Rules, catalogue: &Catalogue, question: &Question) -> Result<WhatIf, Error> {
     let (workload, place) = place(rules, question)?;
-    let path = question.search_path.clone().unwrap_or_else(|| vec!["pg_catalog".into(), "public".into()]);
+    let path = question
+        .search_path
+        .clone()
+        .unwrap_or_else(|| vec!["pg_catalog".into(), "public".into()]);
     let source = IpAddr::from([127, 0, 0, 1]);
-    let asker = Asker { workload: &workload.name, segments: &workload.segments, place: &place, source, run: None };
+    let asker = Asker {
+        workload: &workload.name,
+        segments: &workload.segments,
+        place: &place,
+        source,
+        run: None,
+    };
     Ok(what_if(rules, &asker, catalogue, &path, &question.asked))
 }

@@ -50,7 +50,8 @@ pub struct Running {
 
 /// Builds and starts everything. Must be called on a tokio runtime, which then runs the house's tasks.
 pub async fn start(config: Config) -> anyhow::Result<Running> {
-    std::fs::create_dir_all(&config.data).with_context(|| format!("cannot make `{}`", config.data.display()))?;
+    std::fs::create_dir_all(&config.data)
+        .with_context(|| format!("cannot make `{}`", config.data.display()))?;
     let limits = &config.limits;
     let (endings_sender, endings) = mpsc::channel(ENDINGS_MAX);
     let (shared, control, witness) = shared(&config, endings_sender)?;
@@ -82,7 +83,13 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
     let strangers = listener::Strangers::new(limits);
     let proxies = config.proxy_protocol_from.clone();
     let drain_seconds_max = limits.drain_seconds_max;
-    tokio::spawn(listener::accept(listening, doors, strangers, proxies, draining.clone()));
+    tokio::spawn(listener::accept(
+        listening,
+        doors,
+        strangers,
+        proxies,
+        draining.clone(),
+    ));
     tasks::start_house(House {
         config,
         shared: shared.clone(),
@@ -94,7 +101,14 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
         drain: draining,
     });
     tracing::info!(%address, %admin_address, "the gateway is up");
-    Ok(Running { address, admin_address, shared, drain, workers, drain_seconds_max })
+    Ok(Running {
+        address,
+        admin_address,
+        shared,
+        drain,
+        workers,
+        drain_seconds_max,
+    })
 }
 
 impl Running {
@@ -138,13 +152,17 @@ fn shared(
     endings: mpsc::Sender<Ending>,
 ) -> anyhow::Result<(Arc<Shared>, Arc<Control>, Witness)> {
     let limits = &config.limits;
-    let identities = Identities::new(limits, &config.issuer_hosts).context("cannot set up the issuers' keys")?;
+    let identities =
+        Identities::new(limits, &config.issuer_hosts).context("cannot set up the issuers' keys")?;
     for finding in identities.set_bundles(tasks::bundles(config).context("cannot read a trust bundle")?) {
         tracing::warn!(finding, "a trust bundle holds something unusable");
     }
     let credentials = Credentials::load(&config.credentials)?;
     for name in credentials.without_tls() {
-        tracing::warn!(credential = name, "this credential is used without TLS, by `verify: disable`");
+        tracing::warn!(
+            credential = name,
+            "this credential is used without TLS, by `verify: disable`"
+        );
     }
     let DecideBy::Control(link) = &config.decide_by;
     let control = Control::new(link, &config.data, limits.snapshot_bytes_max)?;
@@ -196,7 +214,9 @@ fn epoch() -> anyhow::Result<u64> {
     const RANDOM_BITS: u32 = 20;
     let mut random = [0; 8];
     rand::fill(&mut random).map_err(|_| anyhow::anyhow!("the operating system gives no random bytes"))?;
-    let milliseconds = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?.as_millis();
+    let milliseconds = SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)?
+        .as_millis();
     let random = u64::from_le_bytes(random) >> (u64::BITS - RANDOM_BITS);
     Ok((u64::try_from(milliseconds)? << RANDOM_BITS) | random)
 }
@@ -208,7 +228,8 @@ fn digest_key(data: &Path) -> anyhow::Result<hmac::Key> {
         Ok(bytes) if bytes.len() == 32 => bytes,
         _ => {
             let mut bytes = vec![0; 32];
-            rand::fill(&mut bytes).map_err(|_| anyhow::anyhow!("the operating system gives no random bytes"))?;
+            rand::fill(&mut bytes)
+                .map_err(|_| anyhow::anyhow!("the operating system gives no random bytes"))?;
             write_secret(&path, &bytes).with_context(|| format!("cannot write `{}`", path.display()))?;
             bytes
         }
@@ -219,7 +240,12 @@ fn digest_key(data: &Path) -> anyhow::Result<hmac::Key> {
 fn write_secret(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     use std::io::Write;
     use std::os::unix::fs::OpenOptionsExt;
-    let mut file = std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
+    let mut file = std::fs::OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(path)?;
     file.write_all(bytes)?;
     file.sync_all()
 }
@@ -237,7 +263,11 @@ fn run_worker(spool: Spool, handover: Handover, shared: Arc<Shared>, config: &Co
     runtime.block_on(async {
         let audit = Rc::new(Audit::new(spool, &config.gateway, config.durability));
         let authorizer = Rc::new(Authorizer::new(audit.clone(), digest_key, limits));
-        let worker = Rc::new(Worker { authorizer, buffers: Buffers::default(), warm: Warm::default() });
+        let worker = Rc::new(Worker {
+            authorizer,
+            buffers: Buffers::default(),
+            warm: Warm::default(),
+        });
         tasks::start_worker(&shared, &worker, &audit);
         listener::serve(handover, shared.clone(), worker).await;
         // The door is closed; what still runs may finish, and then the last outcomes are written.

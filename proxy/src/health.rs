@@ -34,7 +34,11 @@ pub struct Health {
 
 impl Health {
     pub fn new(shared: Arc<Shared>, spools: Vec<Arc<Progress>>, spool_file_bytes_max: u64) -> Health {
-        Health { shared, spools, spool_file_bytes_max }
+        Health {
+            shared,
+            spools,
+            spool_file_bytes_max,
+        }
     }
 }
 
@@ -44,7 +48,9 @@ pub async fn serve(
     health: Health,
     mut drain: watch::Receiver<bool>,
 ) -> anyhow::Result<SocketAddr> {
-    let listener = TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}"))?;
+    let listener = TcpListener::bind(address)
+        .await
+        .with_context(|| format!("cannot listen on {address}"))?;
     let bound = listener.local_addr()?;
     let health = Arc::new(health);
     tokio::spawn(async move {
@@ -62,7 +68,8 @@ pub async fn serve(
             let health = health.clone();
             connections.spawn(async move {
                 let service = service_fn(|request| answer(request, &health));
-                let served = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(socket), service);
+                let served = hyper::server::conn::http1::Builder::new()
+                    .serve_connection(TokioIo::new(socket), service);
                 let _ = tokio::time::timeout(REQUEST_TIMEOUT, served).await;
             });
         }
@@ -84,30 +91,47 @@ async fn answer(request: Request<Incoming>, health: &Health) -> Result<Response<
     };
     let mut response = Response::new(Full::new(Bytes::from(body)));
     *response.status_mut() = status;
-    response.headers_mut().insert(header::CONTENT_TYPE, header::HeaderValue::from_static(kind));
+    response
+        .headers_mut()
+        .insert(header::CONTENT_TYPE, header::HeaderValue::from_static(kind));
     Ok(response)
 }
 
 /// Ready to serve: a snapshot is there, and a fresh word has come.
 fn ready(health: &Health) -> (StatusCode, &'static str, String) {
     let rules = health.shared.rules.load();
-    let heard = !health.shared.last_word.is_older_than(Duration::from_secs(u64::from(u32::MAX)));
+    let heard = !health
+        .shared
+        .last_word
+        .is_older_than(Duration::from_secs(u64::from(u32::MAX)));
     let checks = [("snapshot", rules.snapshot.number > 0), ("fresh word", heard)];
     let mut body = String::new();
     for (name, good) in checks {
         let _ = writeln!(body, "{} {name}", if good { "✓" } else { "×" });
     }
     let good = checks.iter().all(|(_, good)| *good);
-    let status = if good { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    let status = if good {
+        StatusCode::OK
+    } else {
+        StatusCode::SERVICE_UNAVAILABLE
+    };
     (status, "text/plain; charset=utf-8", body)
 }
 
 fn metrics(health: &Health) -> String {
-    let spool_bytes: u64 = health.spools.iter().map(|spool| spool.bytes(health.spool_file_bytes_max)).sum();
+    let spool_bytes: u64 = health
+        .spools
+        .iter()
+        .map(|spool| spool.bytes(health.spool_file_bytes_max))
+        .sum();
     let records: u64 = health.spools.iter().map(|spool| spool.written()).sum();
     let figures = [
         ("postern_sessions", "gauge", health.shared.sessions.count() as u64),
-        ("postern_policy_epoch", "gauge", health.shared.rules.load().snapshot.number),
+        (
+            "postern_policy_epoch",
+            "gauge",
+            health.shared.rules.load().snapshot.number,
+        ),
         ("postern_spool_bytes", "gauge", spool_bytes),
         ("postern_audit_records_total", "counter", records),
     ];
@@ -119,15 +143,27 @@ fn metrics(health: &Health) -> String {
 }
 
 async fn may(request: Request<Incoming>, health: &Health) -> anyhow::Result<String> {
-    let body = Limited::new(request.into_body(), QUESTION_BYTES_MAX).collect().await;
-    let body = body.map_err(|_| anyhow::anyhow!("the question is too large or broken"))?.to_bytes();
+    let body = Limited::new(request.into_body(), QUESTION_BYTES_MAX)
+        .collect()
+        .await;
+    let body = body
+        .map_err(|_| anyhow::anyhow!("the question is too large or broken"))?
+        .to_bytes();
     let question: can::Question = serde_json::from_slice(&body).context("the question cannot be read")?;
     let shared = &health.shared;
     let rules = shared.rules.load_full();
     let (_, place) = can::place(&rules, &question)?;
     let target = rules.target(&place.target).context("the target is gone")?;
-    let dial = gateway_dial(target, &place, shared).map_err(|refusal| anyhow::anyhow!("{}", refusal.message))?;
+    let dial =
+        gateway_dial(target, &place, shared).map_err(|refusal| anyhow::anyhow!("{}", refusal.message))?;
     let age_max = target.postgres.catalogue_age_seconds_max.into();
-    let catalogue = shared.catalogues.of(&place.target, dial, age_max, &shared.limits).await?;
-    Ok(serde_json::to_string(&can::answer(&rules, &catalogue.newest(), &question)?)?)
+    let catalogue = shared
+        .catalogues
+        .of(&place.target, dial, age_max, &shared.limits)
+        .await?;
+    Ok(serde_json::to_string(&can::answer(
+        &rules,
+        &catalogue.newest(),
+        &question,
+    )?)?)
 }

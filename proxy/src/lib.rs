@@ -14,15 +14,15 @@ pub mod session;
 pub mod audit;
 pub mod authorize;
 // Wires.
+pub mod control;
 pub mod tls;
 pub mod upstream;
-pub mod control;
 // Protocols.
 pub mod postgres;
 // Life.
-pub mod listener;
-pub mod tasks;
 pub mod can;
 pub mod health;
+pub mod listener;
+pub mod tasks;
 // House.
 pub mod gateway;

@@ -61,13 +61,20 @@ impl Strangers {
         }
         *of_network += 1;
         self.total.fetch_add(1, Ordering::Relaxed);
-        Some(Pass { strangers: self.clone(), network })
+        Some(Pass {
+            strangers: self.clone(),
+            network,
+        })
     }
 }
 
 impl Drop for Pass {
     fn drop(&mut self) {
-        let mut by_network = self.strangers.by_network.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut by_network = self
+            .strangers
+            .by_network
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         if let Some(of_network) = by_network.get_mut(&self.network) {
             *of_network -= 1;
             if *of_network == 0 {
@@ -102,7 +109,16 @@ pub struct Handover {
 pub fn door() -> (Door, Handover) {
     let (sender, accepted) = mpsc::channel(HANDOVER_MAX);
     let connections = Arc::new(AtomicUsize::new(0));
-    (Door { accepted: sender, connections: connections.clone() }, Handover { accepted, connections })
+    (
+        Door {
+            accepted: sender,
+            connections: connections.clone(),
+        },
+        Handover {
+            accepted,
+            connections,
+        },
+    )
 }
 
 /// Accepts until told to drain.
@@ -128,16 +144,35 @@ pub async fn accept(
     }
 }
 
-fn hand_over(socket: TcpStream, peer: SocketAddr, doors: &[Door], strangers: &Arc<Strangers>, proxies: &[IpNet]) {
+fn hand_over(
+    socket: TcpStream,
+    peer: SocketAddr,
+    doors: &[Door],
+    strangers: &Arc<Strangers>,
+    proxies: &[IpNet],
+) {
     let source = peer.ip().to_canonical();
     let Some(pass) = strangers.admit(source) else {
         tracing::debug!("a connection was closed: too many strangers from its network, or in all");
         return;
     };
     let speaks_proxy = proxies.iter().any(|network| network.contains(&source));
-    let least = doors.iter().min_by_key(|door| door.connections.load(Ordering::Relaxed));
-    let (Some(door), Ok(socket)) = (least, socket.into_std()) else { return };
-    if door.accepted.try_send(Accepted { socket, source, speaks_proxy, pass }).is_ok() {
+    let least = doors
+        .iter()
+        .min_by_key(|door| door.connections.load(Ordering::Relaxed));
+    let (Some(door), Ok(socket)) = (least, socket.into_std()) else {
+        return;
+    };
+    if door
+        .accepted
+        .try_send(Accepted {
+            socket,
+            source,
+            speaks_proxy,
+            pass,
+        })
+        .is_ok()
+    {
         door.connections.fetch_add(1, Ordering::Relaxed);
     }
 }
@@ -149,8 +184,15 @@ pub async fn serve(mut handover: Handover, shared: Arc<Shared>, worker: Rc<Worke
         let connection = Connection(handover.connections.clone());
         tokio::task::spawn_local(async move {
             let _connection = connection;
-            let Accepted { socket, mut source, speaks_proxy, pass } = accepted;
-            let Ok(mut socket) = TcpStream::from_std(socket) else { return };
+            let Accepted {
+                socket,
+                mut source,
+                speaks_proxy,
+                pass,
+            } = accepted;
+            let Ok(mut socket) = TcpStream::from_std(socket) else {
+                return;
+            };
             if tune(&socket).is_err() {
                 return;
             }
@@ -192,11 +234,15 @@ async fn proxied_source(socket: &mut TcpStream) -> std::io::Result<Option<IpAddr
         (0, _) => Ok(None),
         (1, 0x11) => {
             let address = addresses.first_chunk::<4>().filter(|_| addresses.len() >= 12);
-            address.map(|address| Some(IpAddr::from(*address))).ok_or_else(malformed)
+            address
+                .map(|address| Some(IpAddr::from(*address)))
+                .ok_or_else(malformed)
         }
         (1, 0x21) => {
             let address = addresses.first_chunk::<16>().filter(|_| addresses.len() >= 36);
-            address.map(|address| Some(IpAddr::from(*address).to_canonical())).ok_or_else(malformed)
+            address
+                .map(|address| Some(IpAddr::from(*address).to_canonical()))
+                .ok_or_else(malformed)
         }
         _ => Err(malformed()),
     }

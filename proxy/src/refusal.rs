@@ -69,7 +69,13 @@ pub struct Refusal {
 
 impl Refusal {
     pub fn new(reason: Reason, message: impl Into<Cow<'static, str>>) -> Refusal {
-        Refusal { reason, message: message.into(), detail: None, hint: None, position: None }
+        Refusal {
+            reason,
+            message: message.into(),
+            detail: None,
+            hint: None,
+            position: None,
+        }
     }
 
     pub fn detail(mut self, detail: impl Into<Cow<'static, str>>) -> Refusal {

@@ -39,7 +39,9 @@ impl From<&Ended> for Refusal {
             Ended::TargetGone => refusal("the target of this session is no longer served"),
             Ended::Unheard => refusal("the gateway has not heard from its control plane for too long")
                 .hint("this target is served again as soon as the control plane is back"),
-            Ended::Draining => refusal("the gateway is shutting down").hint("connect again: another gateway will answer"),
+            Ended::Draining => {
+                refusal("the gateway is shutting down").hint("connect again: another gateway will answer")
+            }
             Ended::LimitReached(limit) => {
                 refusal("this session reached a limit").detail(format!("the limit is `{limit}`"))
             }
@@ -86,7 +88,10 @@ impl Live {
     }
 
     pub fn identity(&self) -> Identity {
-        self.identity.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.identity
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     pub fn set_identity(&self, identity: Identity) {
@@ -94,7 +99,10 @@ impl Live {
     }
 
     pub fn backend(&self) -> Option<Backend> {
-        self.backend.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.backend
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     pub fn set_backend(&self, backend: Option<Backend>) {
@@ -134,13 +142,23 @@ pub struct Sessions {
 
 impl Sessions {
     pub fn with_capacity(sessions_max: usize) -> Arc<Sessions> {
-        Arc::new(Sessions { live: DashMap::new(), sessions_max })
+        Arc::new(Sessions {
+            live: DashMap::new(),
+            sessions_max,
+        })
     }
 
     /// The only way to a session is an identity.
-    pub fn open(self: &Arc<Sessions>, identity: Identity, target: &str, source: IpAddr) -> Result<Session, Refusal> {
+    pub fn open(
+        self: &Arc<Sessions>,
+        identity: Identity,
+        target: &str,
+        source: IpAddr,
+    ) -> Result<Session, Refusal> {
         let overloaded = |detail: String| {
-            Refusal::new(Reason::Overloaded, "too many sessions").detail(detail).hint("close some and connect again")
+            Refusal::new(Reason::Overloaded, "too many sessions")
+                .detail(detail)
+                .hint("close some and connect again")
         };
         if self.live.len() >= self.sessions_max {
             return Err(overloaded("the gateway's limit is `sessions_max`".into()));
@@ -149,7 +167,9 @@ impl Sessions {
         if let Some(sessions_max) = identity.workload().sessions_max {
             let open = self.live.iter().filter(|live| live.workload == workload).count();
             if open >= usize::try_from(sessions_max).unwrap_or(usize::MAX) {
-                return Err(overloaded(format!("workload `{workload}` has the limit `sessions_max: {sessions_max}`")));
+                return Err(overloaded(format!(
+                    "workload `{workload}` has the limit `sessions_max: {sessions_max}`"
+                )));
             }
         }
         let live = Arc::new(Live {
@@ -163,7 +183,10 @@ impl Sessions {
             waker: AtomicWaker::new(),
         });
         self.live.insert(live.id, live.clone());
-        Ok(Session { live, sessions: self.clone() })
+        Ok(Session {
+            live,
+            sessions: self.clone(),
+        })
     }
 
     pub fn count(&self) -> usize {

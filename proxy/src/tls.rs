@@ -39,7 +39,11 @@ pub struct ServerTls {
 impl ServerTls {
     pub fn load(files: &Tls, limits: &Limits) -> Result<ServerTls, Error> {
         let current = ArcSwap::new(server_config(files, limits)?);
-        Ok(ServerTls { current, files: files.clone(), limits: limits.clone() })
+        Ok(ServerTls {
+            current,
+            files: files.clone(),
+            limits: limits.clone(),
+        })
     }
 
     /// Reads the files again; on failure the last good certificate stays.
@@ -69,8 +73,14 @@ fn server_config(files: &Tls, limits: &Limits) -> Result<Arc<ServerConfig>, Erro
 }
 
 pub fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, Error> {
-    let pem = |source| Error::Pem { path: path.display().to_string(), source };
-    let found: Vec<_> = CertificateDer::pem_file_iter(path).map_err(pem)?.collect::<Result<_, _>>().map_err(pem)?;
+    let pem = |source| Error::Pem {
+        path: path.display().to_string(),
+        source,
+    };
+    let found: Vec<_> = CertificateDer::pem_file_iter(path)
+        .map_err(pem)?
+        .collect::<Result<_, _>>()
+        .map_err(pem)?;
     if found.is_empty() {
         return Err(pem(rustls::pki_types::pem::Error::NoItemsFound));
     }
@@ -78,5 +88,8 @@ pub fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, Error> 
 }
 
 pub fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, Error> {
-    PrivateKeyDer::from_pem_file(path).map_err(|source| Error::Pem { path: path.display().to_string(), source })
+    PrivateKeyDer::from_pem_file(path).map_err(|source| Error::Pem {
+        path: path.display().to_string(),
+        source,
+    })
 }

@@ -69,7 +69,10 @@ pub enum Secret {
 
 impl fmt::Debug for Credential {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Credential").field("name", &self.name).field("user", &self.user).finish_non_exhaustive()
+        f.debug_struct("Credential")
+            .field("name", &self.name)
+            .field("user", &self.user)
+            .finish_non_exhaustive()
     }
 }
 
@@ -81,27 +84,41 @@ pub struct Credentials {
 
 impl Credentials {
     pub fn load(config: &BTreeMap<String, config::Credential>) -> Result<Credentials, Error> {
-        let by_name = config.iter().map(|(name, entry)| Ok((name.clone(), Arc::new(load_one(name, entry)?))));
-        Ok(Credentials { by_name: by_name.collect::<Result<_, Error>>()? })
+        let by_name = config
+            .iter()
+            .map(|(name, entry)| Ok((name.clone(), Arc::new(load_one(name, entry)?))));
+        Ok(Credentials {
+            by_name: by_name.collect::<Result<_, Error>>()?,
+        })
     }
 
     /// The credential of this name, if it may be used at this address.
     pub fn for_address(&self, name: &str, address: &str) -> Result<Arc<Credential>, Error> {
-        let credential = self.by_name.get(name).ok_or_else(|| Error::NoCredential { name: name.to_owned() })?;
+        let credential = self.by_name.get(name).ok_or_else(|| Error::NoCredential {
+            name: name.to_owned(),
+        })?;
         if !credential.only_to.iter().any(|allowed| allowed == address) {
-            return Err(Error::NotThere { name: name.to_owned() });
+            return Err(Error::NotThere {
+                name: name.to_owned(),
+            });
         }
         Ok(credential.clone())
     }
 
     /// Names of the credentials that send their secret without TLS, for a warning at start.
     pub fn without_tls(&self) -> impl Iterator<Item = &str> {
-        self.by_name.values().filter(|one| one.verify == Verify::Disable).map(|one| one.name.as_str())
+        self.by_name
+            .values()
+            .filter(|one| one.verify == Verify::Disable)
+            .map(|one| one.name.as_str())
     }
 }
 
 fn load_one(name: &str, entry: &config::Credential) -> Result<Credential, Error> {
-    let wrong = |message: String| Error::Credential { name: name.to_owned(), message };
+    let wrong = |message: String| Error::Credential {
+        name: name.to_owned(),
+        message,
+    };
     let secret = match (&entry.password, &entry.certificate) {
         (Some(_), Some(_)) => return Err(wrong("it has both a `password` and a `certificate`".into())),
         (Some(reference), None) => Secret::Password(read_secret(reference).map_err(wrong)?),
@@ -110,7 +127,9 @@ fn load_one(name: &str, entry: &config::Credential) -> Result<Credential, Error>
     };
     let tls = match entry.verify {
         Verify::Disable if entry.certificate.is_some() => {
-            return Err(wrong("a `certificate` proves nothing with `verify: disable`".into()));
+            return Err(wrong(
+                "a `certificate` proves nothing with `verify: disable`".into(),
+            ));
         }
         Verify::Disable => None,
         Verify::Full | Verify::Ca => Some(client_config(entry).map_err(wrong)?),
@@ -127,21 +146,28 @@ fn load_one(name: &str, entry: &config::Credential) -> Result<Credential, Error>
 
 fn read_secret(reference: &str) -> Result<SecretString, String> {
     if let Some(path) = reference.strip_prefix("file:") {
-        let text = std::fs::read_to_string(path).map_err(|error| format!("the file of `password` cannot be read: {error}"))?;
+        let text = std::fs::read_to_string(path)
+            .map_err(|error| format!("the file of `password` cannot be read: {error}"))?;
         return Ok(SecretString::from(text.trim_end_matches(['\r', '\n']).to_owned()));
     }
     if let Some(variable) = reference.strip_prefix("env:") {
-        let value = std::env::var(variable).map_err(|_| format!("the environment variable `{variable}` is not set"))?;
+        let value = std::env::var(variable)
+            .map_err(|_| format!("the environment variable `{variable}` is not set"))?;
         return Ok(SecretString::from(value));
     }
     Err("`password` must be a reference: `file:/path` or `env:NAME`".into())
 }
 
 fn client_config(entry: &config::Credential) -> Result<Arc<ClientConfig>, String> {
-    let ca = entry.ca.as_ref().ok_or("`verify: full` and `verify: ca` need `ca`, the PEM file of the authorities")?;
+    let ca = entry
+        .ca
+        .as_ref()
+        .ok_or("`verify: full` and `verify: ca` need `ca`, the PEM file of the authorities")?;
     let mut roots = RootCertStore::empty();
     for certificate in tls::certificates(ca).map_err(|error| error.to_string())? {
-        roots.add(certificate).map_err(|_| "a certificate in `ca` is not usable as an authority")?;
+        roots
+            .add(certificate)
+            .map_err(|_| "a certificate in `ca` is not usable as an authority")?;
     }
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let chain = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider.clone())
@@ -158,7 +184,9 @@ fn client_config(entry: &config::Credential) -> Result<Arc<ClientConfig>, String
         (Some(certificate), Some(key)) => {
             let chain = tls::certificates(certificate).map_err(|error| error.to_string())?;
             let key = tls::private_key(key).map_err(|error| error.to_string())?;
-            builder.with_client_auth_cert(chain, key).map_err(|_| "`certificate` and `key` do not belong together")?
+            builder
+                .with_client_auth_cert(chain, key)
+                .map_err(|_| "`certificate` and `key` do not belong together")?
         }
         (None, None) => builder.with_no_client_auth(),
         _ => return Err("`certificate` and `key` must both be given".into()),
@@ -184,7 +212,10 @@ impl ServerCertVerifier for TargetVerifier {
         now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
         // The chain is verified before the name, so a name error means that the chain holds.
-        match self.chain.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now) {
+        match self
+            .chain
+            .verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
+        {
             Err(rustls::Error::InvalidCertificate(
                 CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
             )) if !self.name_matters => Ok(ServerCertVerified::assertion()),
@@ -229,17 +260,31 @@ impl Upstream {
     /// Opens a TCP connection to `host:port`.
     pub async fn dial(address: &str, timeout: Duration) -> Result<TcpStream, Error> {
         let connecting = tokio::time::timeout(timeout, TcpStream::connect(address));
-        let socket = connecting.await.map_err(|_| Error::TimedOut)?.map_err(Error::Unreachable)?;
+        let socket = connecting
+            .await
+            .map_err(|_| Error::TimedOut)?
+            .map_err(Error::Unreachable)?;
         tune(&socket).map_err(Error::Unreachable)?;
         Ok(socket)
     }
 
     /// Puts TLS on a socket whose server has agreed to it, as the credential demands.
-    pub async fn secure(socket: TcpStream, credential: &Credential, address: &str) -> Result<Upstream, Error> {
-        let Some(config) = &credential.tls else { return Ok(Upstream::Plain(socket)) };
-        let host = address.rsplit_once(':').map_or(address, |(host, _)| host).trim_matches(['[', ']']);
+    pub async fn secure(
+        socket: TcpStream,
+        credential: &Credential,
+        address: &str,
+    ) -> Result<Upstream, Error> {
+        let Some(config) = &credential.tls else {
+            return Ok(Upstream::Plain(socket));
+        };
+        let host = address
+            .rsplit_once(':')
+            .map_or(address, |(host, _)| host)
+            .trim_matches(['[', ']']);
         let name = ServerName::try_from(host.to_owned()).map_err(|_| Error::NoTls)?;
-        let stream = tokio_rustls::TlsConnector::from(config.clone()).connect(name, socket).await;
+        let stream = tokio_rustls::TlsConnector::from(config.clone())
+            .connect(name, socket)
+            .await;
         Ok(Upstream::Tls(Box::new(stream.map_err(Error::Unproved)?)))
     }
 
@@ -247,7 +292,11 @@ impl Upstream {
     pub fn certificate(&self) -> Option<&CertificateDer<'static>> {
         match self {
             Upstream::Plain(_) => None,
-            Upstream::Tls(stream) => stream.get_ref().1.peer_certificates().and_then(|chain| chain.first()),
+            Upstream::Tls(stream) => stream
+                .get_ref()
+                .1
+                .peer_certificates()
+                .and_then(|chain| chain.first()),
         }
     }
 }
@@ -266,7 +315,11 @@ impl AsyncRead for Upstream {
 }
 
 impl AsyncWrite for Upstream {
-    fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<std::io::Result<usize>> {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<std::io::Result<usize>> {
         match self.get_mut() {
             Upstream::Plain(stream) => Pin::new(stream).poll_write(context, bytes),
             Upstream::Tls(stream) => Pin::new(stream.as_mut()).poll_write(context, bytes),

@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 /// The modules in the order in which `lib.rs` lists them.
 fn floors(source: &Path) -> Vec<String> {
     let text = fs::read_to_string(source.join("lib.rs")).unwrap();
-    let names = text.lines().filter_map(|line| line.strip_prefix("pub mod ")?.strip_suffix(';'));
+    let names = text
+        .lines()
+        .filter_map(|line| line.strip_prefix("pub mod ")?.strip_suffix(';'));
     names.map(str::to_owned).collect()
 }
 
@@ -15,7 +17,7 @@ fn files(path: &Path, found: &mut Vec<PathBuf>) {
         for entry in fs::read_dir(path).unwrap() {
             files(&entry.unwrap().path(), found);
         }
-    } else if path.extension().is_some_and(|kind| kind == "rs") {
+    } else if path.is_file() && path.extension().is_some_and(|kind| kind == "rs") {
         found.push(path.to_owned());
     }
 }
@@ -25,8 +27,14 @@ fn imports(file: &Path) -> Vec<(usize, String)> {
     let text = fs::read_to_string(file).unwrap();
     let mut found = Vec::new();
     for (number, line) in text.lines().enumerate() {
-        for (_, behind) in line.match_indices("crate::").map(|(at, word)| (at, &line[at + word.len()..])) {
-            let name: String = behind.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+        for (_, behind) in line
+            .match_indices("crate::")
+            .map(|(at, word)| (at, &line[at + word.len()..]))
+        {
+            let name: String = behind
+                .chars()
+                .take_while(|c| c.is_alphanumeric() || *c == '_')
+                .collect();
             found.push((number + 1, name));
         }
     }
@@ -43,11 +51,21 @@ fn a_module_imports_only_from_floors_above_its_own() {
         let mut inside = Vec::new();
         files(&source.join(name), &mut inside);
         files(&source.join(format!("{name}.rs")), &mut inside);
-        assert!(!inside.is_empty() || source.join(format!("{name}.rs")).exists(), "{name} has files");
+        assert!(
+            !inside.is_empty() || source.join(format!("{name}.rs")).exists(),
+            "{name} has files"
+        );
         for file in inside {
             for (line, imported) in imports(&file) {
-                if floors.iter().position(|floor| *floor == imported).is_some_and(|floor| floor > own) {
-                    wrong.push(format!("{}:{line} imports `{imported}` from below", file.display()));
+                if floors
+                    .iter()
+                    .position(|floor| *floor == imported)
+                    .is_some_and(|floor| floor > own)
+                {
+                    wrong.push(format!(
+                        "{}:{line} imports `{imported}` from below",
+                        file.display()
+                    ));
                 }
             }
         }
@@ -59,6 +77,10 @@ fn a_module_imports_only_from_floors_above_its_own() {
 fn the_two_protocols_and_the_words_keep_to_themselves() {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     for words in ["config.rs", "refusal.rs"] {
-        assert_eq!(imports(&source.join(words)), [], "{words} imports nothing from the crate");
+        assert_eq!(
+            imports(&source.join(words)),
+            [],
+            "{words} imports nothing from the crate"
+        );
     }
 }

@@ -25,12 +25,21 @@ fn tokio_postgres_prepares_binds_and_copies() {
     let world = World::shared();
     let (certificate, key) = world.certificate("writer");
     world.block_on(async {
-        let mut client = world.connect(Login::Certificate(&certificate, &key)).await.unwrap();
-        let statement = client.prepare("select id, status from orders where id = $1").await.unwrap();
+        let mut client = world
+            .connect(Login::Certificate(&certificate, &key))
+            .await
+            .unwrap();
+        let statement = client
+            .prepare("select id, status from orders where id = $1")
+            .await
+            .unwrap();
         let row = client.query_one(&statement, &[&5_i32]).await.unwrap();
         assert_eq!(row.get::<_, i32>(0), 5);
         let transaction = client.transaction().await.unwrap();
-        transaction.execute("update orders set status = $1 where id = $2", &[&"seen", &6_i32]).await.unwrap();
+        transaction
+            .execute("update orders set status = $1 where id = $2", &[&"seen", &6_i32])
+            .await
+            .unwrap();
         transaction.rollback().await.unwrap();
         let error = client.query("select ssn from customers", &[]).await.unwrap_err();
         assert_eq!(error.code().unwrap().code(), "42501");
@@ -51,13 +60,25 @@ fn foreign(program: &str, arguments: &[&str]) -> String {
 fn psycopg_on_libpq_18_works() {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/clients");
     let python = format!("{folder}/.venv/bin/python");
-    assert!(std::path::Path::new(&python).exists(), "run tests/clients/prepare first, as `make test` does");
-    assert_eq!(foreign(&python, &[&format!("{folder}/psycopg_client.py")]).trim(), "ok");
+    assert!(
+        std::path::Path::new(&python).exists(),
+        "run tests/clients/prepare first, as `make test` does"
+    );
+    assert_eq!(
+        foreign(&python, &[&format!("{folder}/psycopg_client.py")]).trim(),
+        "ok"
+    );
 }
 
 #[test]
 fn node_postgres_works() {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/clients");
-    assert!(std::path::Path::new(&format!("{folder}/node_modules/pg")).exists(), "run tests/clients/prepare first, as `make test` does");
-    assert_eq!(foreign("node", &[&format!("{folder}/node_client.mjs")]).trim(), "ok");
+    assert!(
+        std::path::Path::new(&format!("{folder}/node_modules/pg")).exists(),
+        "run tests/clients/prepare first, as `make test` does"
+    );
+    assert_eq!(
+        foreign("node", &[&format!("{folder}/node_client.mjs")]).trim(),
+        "ok"
+    );
 }

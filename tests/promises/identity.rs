@@ -7,7 +7,9 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 fn said(token: &str) -> String {
-    World::shared().psql(Login::Token(token), "select count(id) from customers").succeeded()
+    World::shared()
+        .psql(Login::Token(token), "select count(id) from customers")
+        .succeeded()
 }
 
 #[track_caller]
@@ -24,7 +26,10 @@ fn a_token_of_the_ci_system_is_enough() {
 
 #[test]
 fn both_forms_of_the_subject_are_the_same_workload() {
-    let token = World::shared().token("report", &[("sub", claim("repo:acme@42/report@1002:ref:refs/heads/main"))]);
+    let token = World::shared().token(
+        "report",
+        &[("sub", claim("repo:acme@42/report@1002:ref:refs/heads/main"))],
+    );
     assert_eq!(said(&token).trim(), "100");
 }
 
@@ -32,7 +37,10 @@ fn both_forms_of_the_subject_are_the_same_workload() {
 fn a_certificate_of_the_trust_domain_is_enough() {
     let world = World::shared();
     let (certificate, key) = world.certificate("report");
-    let heard = world.psql(Login::Certificate(&certificate, &key), "select count(id) from customers");
+    let heard = world.psql(
+        Login::Certificate(&certificate, &key),
+        "select count(id) from customers",
+    );
     assert_eq!(heard.succeeded().trim(), "100");
 }
 
@@ -42,14 +50,18 @@ fn a_certificate_of_another_authority_is_refused_in_words() {
     let other = postern::dev::authority::Authority::new("another").unwrap();
     let pair = other.svid(&postern::dev::authority::spiffe_id("report")).unwrap();
     let (certificate, key) = world.write_pair(&pair);
-    world.psql(Login::Certificate(&certificate, &key), "select 1").turned_away("certificate");
+    world
+        .psql(Login::Certificate(&certificate, &key), "select 1")
+        .turned_away("certificate");
 }
 
 #[test]
 fn a_certificate_nobody_registered_is_refused() {
     let world = World::shared();
     let (certificate, key) = world.certificate("nobody");
-    world.psql(Login::Certificate(&certificate, &key), "select 1").turned_away("FATAL");
+    world
+        .psql(Login::Certificate(&certificate, &key), "select 1")
+        .turned_away("FATAL");
 }
 
 #[test]
@@ -89,7 +101,13 @@ fn a_token_nobody_signed_is_refused() {
     let world = World::shared();
     let token = world.token("report", &[]);
     let (text, _) = token.rsplit_once('.').unwrap();
-    for forged in [format!("{text}."), format!("{text}.AAAA"), text.to_owned(), "hello".to_owned(), String::from(" ")] {
+    for forged in [
+        format!("{text}."),
+        format!("{text}.AAAA"),
+        text.to_owned(),
+        "hello".to_owned(),
+        String::from(" "),
+    ] {
         world.psql(Login::Token(&forged), "select 1").turned_away("FATAL");
     }
 }
@@ -139,7 +157,11 @@ fn a_version_of_the_future_is_negotiated_down() {
         for (asked, negotiated) in [(9999_u32, Some(2_u8)), (2, None), (0, None)] {
             let mut raw = Raw::secure(world, Login::Token(&token)).await;
             let parameters = [("user", "postern"), ("_pq_.test_protocol_negotiation", "")];
-            let parameters = if negotiated.is_some() { &parameters[..] } else { &parameters[..1] };
+            let parameters = if negotiated.is_some() {
+                &parameters[..]
+            } else {
+                &parameters[..1]
+            };
             raw.start((3 << 16) | asked, parameters).await;
             let (mut tag, body) = raw.receive().await;
             if let Some(minor) = negotiated {
@@ -162,7 +184,8 @@ fn startup_packets_of_lying_lengths_are_refused() {
     world.block_on(async {
         for length in [0_u32, 3, 7, 10_001, u32::MAX, 1 << 31] {
             let mut raw = Raw::secure(world, Login::Token("x")).await;
-            raw.send_bytes(&[&length.to_be_bytes()[..], &[0, 3, 0, 0]].concat()).await;
+            raw.send_bytes(&[&length.to_be_bytes()[..], &[0, 3, 0, 0]].concat())
+                .await;
             let heard = [raw.receive().await];
             assert_eq!(error(&heard, 'C'), "08P01", "length {length}");
         }
@@ -179,7 +202,8 @@ fn replication_and_other_encodings_are_refused_at_startup() {
             ("options", "--", "08P01"),
         ] {
             let mut raw = Raw::secure(world, Login::Token("x")).await;
-            raw.start(PROTOCOL_3_0, &[("user", "postern"), (name, value)]).await;
+            raw.start(PROTOCOL_3_0, &[("user", "postern"), (name, value)])
+                .await;
             assert_eq!(error(&[raw.receive().await], 'C'), code, "{name}={value}");
         }
     });
@@ -215,11 +239,17 @@ fn the_target_is_found_by_server_name_database_or_option() {
         vec![("PGDATABASE", "postern")],
         vec![("PGOPTIONS", "-c postern.target=shop")],
     ] {
-        world.psql_with(Login::Token(&token), &variables, "select 1").succeeded();
+        world
+            .psql_with(Login::Token(&token), &variables, "select 1")
+            .succeeded();
     }
-    world.psql_with(Login::Token(&token), &[("PGDATABASE", "template1")], "select 1").turned_away("no database");
+    world
+        .psql_with(Login::Token(&token), &[("PGDATABASE", "template1")], "select 1")
+        .turned_away("no database");
     let elsewhere = [("PGOPTIONS", "-c postern.target=elsewhere")];
-    world.psql_with(Login::Token(&token), &elsewhere, "select 1").turned_away("no target");
+    world
+        .psql_with(Login::Token(&token), &elsewhere, "select 1")
+        .turned_away("no target");
 }
 
 #[test]
@@ -227,6 +257,8 @@ fn strangers_are_counted_and_never_named_by_what_they_sent() {
     let world = World::shared();
     let token = world.token("report", &[("aud", claim("https://elsewhere.example"))]);
     world.psql(Login::Token(&token), "select 1").turned_away("FATAL");
-    let record = world.until_recorded("a counted stranger", |record| postern_tests::field(record, "kind") == "strangers");
+    let record = world.until_recorded("a counted stranger", |record| {
+        postern_tests::field(record, "kind") == "strangers"
+    });
     assert!(!record.to_string().contains("elsewhere"));
 }

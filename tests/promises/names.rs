@@ -1,7 +1,7 @@
 //! Which object a name means, when that moves inside a session.
 
 use postern_tests::raw::{Raw, bind, error, execute, parse, status, sync, tags};
-use postern_tests::{Login, World, Wishes};
+use postern_tests::{Login, Wishes, World};
 
 /// `all` may do everything except touch `secret`.
 fn world() -> &'static World {
@@ -12,7 +12,10 @@ fn world() -> &'static World {
              {{ resource is Postern::Table && resource.name == \"secret\" }};",
             include_str!("../src/shop.cedar")
         );
-        World::start(&Wishes { policies: Some(policies), ..Wishes::default() })
+        World::start(&Wishes {
+            policies: Some(policies),
+            ..Wishes::default()
+        })
     })
 }
 
@@ -22,7 +25,10 @@ fn a_temporary_table_shadows_only_in_its_own_session() {
     let token = world.token("all", &[]);
     world.block_on(async {
         let mut raw = Raw::log_in(world, &token).await;
-        assert_eq!(tags(&raw.query("create temp table shade as select 1 as id").await), "CZ");
+        assert_eq!(
+            tags(&raw.query("create temp table shade as select 1 as id").await),
+            "CZ"
+        );
         assert_eq!(tags(&raw.query("select id from shade").await), "TDCZ");
     });
 }
@@ -34,14 +40,18 @@ fn a_search_path_that_moves_takes_the_judgement_with_it() {
     world.block_on(async {
         let mut raw = Raw::log_in(world, &token).await;
         raw.query("create schema if not exists side").await;
-        raw.query("create table if not exists side.secret (payload text)").await;
+        raw.query("create table if not exists side.secret (payload text)")
+            .await;
         raw.query("drop view if exists side.harmless").await;
         raw.query("set search_path to side").await;
         assert_eq!(error(&raw.query("select * from secret").await, 'C'), "42501");
         // What is not on the path any more is not found, and it is the server who says so.
         assert_eq!(error(&raw.query("select * from orders").await, 'C'), "42P01");
         raw.query("begin; set local search_path to public").await;
-        assert_eq!(tags(&raw.query("select id from orders where id = 1").await), "TDCZ");
+        assert_eq!(
+            tags(&raw.query("select id from orders where id = 1").await),
+            "TDCZ"
+        );
         raw.query("rollback").await;
         assert_eq!(error(&raw.query("select * from orders").await, 'C'), "42P01");
     });
@@ -56,7 +66,11 @@ fn a_rename_inside_a_transaction_is_followed_and_undone() {
         raw.query("create table if not exists plain (payload text)").await;
         raw.query("begin").await;
         let heard = raw.query("alter table secret rename to innocent").await;
-        assert_eq!(error(&heard, 'C'), "42501", "renaming needs a say over both names");
+        assert_eq!(
+            error(&heard, 'C'),
+            "42501",
+            "renaming needs a say over both names"
+        );
         raw.query("rollback").await;
         raw.query("begin").await;
         raw.query("alter table plain rename to plainer").await;
@@ -72,8 +86,10 @@ fn a_prepared_statement_is_judged_again_when_its_names_moved() {
     let token = world.token("all", &[]);
     world.block_on(async {
         let mut raw = Raw::log_in(world, &token).await;
-        raw.query("create schema if not exists moved; create table if not exists moved.thing (a int)").await;
-        raw.query("create or replace view moved.secret as select 1 as a").await;
+        raw.query("create schema if not exists moved; create table if not exists moved.thing (a int)")
+            .await;
+        raw.query("create or replace view moved.secret as select 1 as a")
+            .await;
         raw.query("create table if not exists public.thing (a int)").await;
         raw.send(&[parse("s", "select * from thing"), sync()]).await;
         raw.until_ready().await;
@@ -94,10 +110,18 @@ fn a_dirty_pipeline_is_judged_one_message_at_a_time() {
     world.block_on(async {
         let mut raw = Raw::log_in(world, &token).await;
         raw.send(&[
-            parse("", "create temp table here (a int)"), bind("", ""), execute("", 0),
-            parse("", "insert into here values (1)"), bind("", ""), execute("", 0),
-            parse("", "select a from here"), bind("", ""), execute("", 0),
-            parse("", "select * from secret"), bind("", ""), execute("", 0),
+            parse("", "create temp table here (a int)"),
+            bind("", ""),
+            execute("", 0),
+            parse("", "insert into here values (1)"),
+            bind("", ""),
+            execute("", 0),
+            parse("", "select a from here"),
+            bind("", ""),
+            execute("", 0),
+            parse("", "select * from secret"),
+            bind("", ""),
+            execute("", 0),
             sync(),
         ])
         .await;
@@ -115,7 +139,10 @@ fn the_question_to_the_server_leaves_set_transaction_possible() {
         let mut raw = Raw::log_in(world, &token).await;
         raw.query("create temp table dirty (a int)").await;
         raw.query("begin").await;
-        assert_eq!(tags(&raw.query("set transaction isolation level serializable").await), "CZ");
+        assert_eq!(
+            tags(&raw.query("set transaction isolation level serializable").await),
+            "CZ"
+        );
         assert_eq!(tags(&raw.query("select * from dirty").await), "TCZ");
         raw.query("commit").await;
     });
@@ -128,7 +155,12 @@ fn a_migration_sees_what_it_has_just_made() {
     let migration = "begin; create table ledger (id int primary key, note text); alter table ledger add column sum int; \
                      create index on ledger (sum); commit;";
     world.psql(Login::Token(&token), migration).succeeded();
-    world.psql(Login::Token(&token), "alter table ledger drop column note; drop table ledger").succeeded();
+    world
+        .psql(
+            Login::Token(&token),
+            "alter table ledger drop column note; drop table ledger",
+        )
+        .succeeded();
 }
 
 #[test]
@@ -140,8 +172,33 @@ fn a_shadow_of_a_built_in_function_is_no_longer_built_in() {
     world.cluster.sql(&world.database, setup).unwrap();
     let ask = |path: &str| {
         let options = format!("-c search_path={path}");
-        world.psql_with(Login::Token(&token), &[("PGOPTIONS", &options)], "select lower(country) from public.customers")
+        world.psql_with(
+            Login::Token(&token),
+            &[("PGOPTIONS", &options)],
+            "select lower(country) from public.customers",
+        )
     };
-    world.psql(Login::Token(&token), "select lower(country) from customers").succeeded();
+    world
+        .psql(Login::Token(&token), "select lower(country) from customers")
+        .succeeded();
     assert!(!ask("evil,public").succeeded);
+}
+
+#[test]
+fn a_name_that_a_function_has_changed_is_no_longer_known() {
+    let world = world();
+    let token = world.token("all", &[]);
+    let swap = "create or replace function swap() returns void language plpgsql as \
+                $$ begin execute 'deallocate s'; execute 'prepare s as select payload from secret'; end $$";
+    world.cluster.sql(&world.database, &format!("{swap}; grant execute on function swap to public")).unwrap();
+    world.block_on(async {
+        let mut raw = Raw::log_in(world, &token).await;
+        raw.send(&[parse("s", "select id from orders where id = 1"), sync()]).await;
+        raw.until_ready().await;
+        raw.query("select swap()").await;
+        raw.send(&[bind("", "s"), execute("", 0), sync()]).await;
+        let heard = raw.until_ready().await;
+        assert_eq!((tags(&heard).as_str(), error(&heard, 'C').as_str()), ("EZ", "26000"));
+        assert_eq!(error(&raw.query("execute s").await, 'C'), "26000");
+    });
 }

@@ -10,11 +10,22 @@ fn ask(workload: &str, sql: &str) -> Heard {
 
 #[test]
 fn a_report_reads_its_columns_and_no_others() {
-    assert_eq!(ask("report", "select id, country from customers where id = 1").succeeded().trim(), "1|FR");
+    assert_eq!(
+        ask("report", "select id, country from customers where id = 1")
+            .succeeded()
+            .trim(),
+        "1|FR"
+    );
     let complaint = ask("report", "select id, ssn from customers").refused("42501");
     assert!(complaint.contains("ssn of public.customers"), "{complaint}");
-    assert!(complaint.contains("DETAIL:") && complaint.contains("no rule permits it"), "{complaint}");
-    assert!(complaint.contains("HINT:") && complaint.contains("postern explain "), "{complaint}");
+    assert!(
+        complaint.contains("DETAIL:") && complaint.contains("no rule permits it"),
+        "{complaint}"
+    );
+    assert!(
+        complaint.contains("HINT:") && complaint.contains("postern explain "),
+        "{complaint}"
+    );
 }
 
 #[test]
@@ -71,7 +82,10 @@ fn what_only_looks_like_it_passes() {
 #[test]
 fn a_change_without_a_filter_is_refused_and_with_one_passes() {
     let complaint = ask("writer", "delete from orders").refused("42501");
-    assert!(complaint.contains("without a filter") && complaint.contains("only-filtered"), "{complaint}");
+    assert!(
+        complaint.contains("without a filter") && complaint.contains("only-filtered"),
+        "{complaint}"
+    );
     ask("writer", "delete from orders where true").refused("42501");
     ask("writer", "update orders set status = 'x' where id = id").refused("42501");
     ask("writer", "update orders set status = 'seen' where id = 190").succeeded();
@@ -81,19 +95,39 @@ fn a_change_without_a_filter_is_refused_and_with_one_passes() {
 #[test]
 fn several_statements_are_all_permitted_or_none_is_run() {
     let world = World::shared();
-    ask("writer", "update orders set status = 'first' where id = 192; delete from orders").refused("42501");
-    assert_eq!(world.cluster.sql(&world.database, "select status from orders where id = 192").unwrap().trim(), "paid");
+    ask(
+        "writer",
+        "update orders set status = 'first' where id = 192; delete from orders",
+    )
+    .refused("42501");
+    assert_eq!(
+        world
+            .cluster
+            .sql(&world.database, "select status from orders where id = 192")
+            .unwrap()
+            .trim(),
+        "paid"
+    );
 }
 
 #[test]
 fn a_syntax_error_is_postgres_own_with_its_position() {
     let complaint = ask("report", "select id frm customers").refused("42601");
-    assert!(complaint.contains("syntax error at or near") && complaint.contains("LINE 1"), "{complaint}");
+    assert!(
+        complaint.contains("syntax error at or near") && complaint.contains("LINE 1"),
+        "{complaint}"
+    );
 }
 
 #[test]
 fn what_cannot_be_judged_is_refused() {
-    for sql in ["do $$ begin delete from orders; end $$", "load 'x'", "call nothing()", "execute nothing", "fetch nothing"] {
+    for sql in [
+        "do $$ begin delete from orders; end $$",
+        "load 'x'",
+        "call nothing()",
+        "execute nothing",
+        "fetch nothing",
+    ] {
         let heard = ask("report", sql);
         assert!(!heard.succeeded, "{sql}");
     }
@@ -103,20 +137,39 @@ fn what_cannot_be_judged_is_refused() {
 fn an_error_never_quotes_what_a_policy_hides() {
     let world = World::shared();
     let token = world.token("writer", &[]);
-    let complaint = world.psql(Login::Token(&token), "insert into orders values (500, 1, 'x', -5)").refused("23514");
-    assert!(complaint.contains("Failing row contains"), "the writer may read all of orders: {complaint}");
-    let complaint = world.psql(Login::Token(&token), "insert into orders values (501, 4711, 'x', 5)").refused("23503");
+    let complaint = world
+        .psql(
+            Login::Token(&token),
+            "insert into orders values (500, 1, 'x', -5)",
+        )
+        .refused("23514");
+    assert!(
+        complaint.contains("Failing row contains"),
+        "the writer may read all of orders: {complaint}"
+    );
+    let complaint = world
+        .psql(
+            Login::Token(&token),
+            "insert into orders values (501, 4711, 'x', 5)",
+        )
+        .refused("23503");
     assert!(complaint.contains("orders_customer_id_fkey"), "{complaint}");
 }
 
 #[test]
 fn a_settings_only_those_of_the_library() {
-    for sql in ["set role shop_owner", "set session authorization shop_owner", "set app.tenant = '1'", "set log_statement = 'none'"] {
+    for sql in [
+        "set role shop_owner",
+        "set session authorization shop_owner",
+        "set app.tenant = '1'",
+        "set log_statement = 'none'",
+    ] {
         ask("report", sql).refused("42501");
     }
     let world = World::shared();
     let token = world.token("report", &[]);
-    let ask = |options: &str| world.psql_with(Login::Token(&token), &[("PGOPTIONS", options)], "show timezone");
+    let ask =
+        |options: &str| world.psql_with(Login::Token(&token), &[("PGOPTIONS", options)], "show timezone");
     assert_eq!(ask("-c timezone=Europe/Paris").succeeded().trim(), "Europe/Paris");
     ask("-c role=shop_owner").turned_away("role");
 }
@@ -127,7 +180,10 @@ fn a_changed_policy_holds_for_the_next_statement_of_a_running_session() {
     let token = world.token("report", &[]);
     world.block_on(async {
         let client = world.connect(Login::Token(&token)).await.unwrap();
-        let statement = client.prepare("select id from customers where id = 1").await.unwrap();
+        let statement = client
+            .prepare("select id from customers where id = 1")
+            .await
+            .unwrap();
         client.query(&statement, &[]).await.unwrap();
         let policies = include_str!("../src/shop.cedar").replace("\"id\", \"country\"", "\"country\"");
         world.change("shop.cedar", &policies);
@@ -140,10 +196,16 @@ fn a_changed_policy_holds_for_the_next_statement_of_a_running_session() {
 fn a_policy_that_does_not_validate_leaves_the_last_good_one() {
     let world = World::start(&postern_tests::Wishes::default());
     let token = world.token("report", &[]);
-    std::fs::write(world.folder.join("resources/shop.cedar"), "permit (principal, action == Postern::Action::\"selekt\", resource);").unwrap();
+    std::fs::write(
+        world.folder.join("resources/shop.cedar"),
+        "permit (principal, action == Postern::Action::\"selekt\", resource);",
+    )
+    .unwrap();
     world.until("the mistake is told", || {
         let log = std::fs::read_to_string(world.folder.join("log")).unwrap();
         log.contains("selekt")
     });
-    world.psql(Login::Token(&token), "select id from customers limit 1").succeeded();
+    world
+        .psql(Login::Token(&token), "select id from customers limit 1")
+        .succeeded();
 }

@@ -1,6 +1,9 @@
 //! The Postgres protocol, whole: what a driver may send is served, anything else is refused.
 
-use postern_tests::raw::{Raw, bind, close_statement, describe_statement, error, execute, flush, message, parse, query, status, sync, tags};
+use postern_tests::raw::{
+    Raw, bind, close_statement, describe_statement, error, execute, flush, message, parse, query, status,
+    sync, tags,
+};
 use postern_tests::{Login, World, field};
 
 #[test]
@@ -10,15 +13,26 @@ fn extended_queries_with_names_portals_and_row_limits_work() {
     world.block_on(async {
         let mut raw = Raw::log_in(world, &token).await;
         let five = "select id from orders where id <= 5";
-        raw.send(&[parse("five", five), describe_statement("five"), sync()]).await;
+        raw.send(&[parse("five", five), describe_statement("five"), sync()])
+            .await;
         assert_eq!(tags(&raw.until_ready().await), "1tTZ");
-        raw.send(&[bind("p", "five"), execute("p", 2), execute("p", 2), execute("p", 2), sync()]).await;
+        raw.send(&[
+            bind("p", "five"),
+            execute("p", 2),
+            execute("p", 2),
+            execute("p", 2),
+            sync(),
+        ])
+        .await;
         assert_eq!(tags(&raw.until_ready().await), "2DDsDDsDCZ");
         raw.send(&[close_statement("five"), sync()]).await;
         assert_eq!(tags(&raw.until_ready().await), "3Z");
         raw.send(&[bind("", "five"), sync()]).await;
         let heard = raw.until_ready().await;
-        assert_eq!((tags(&heard).as_str(), error(&heard, 'C').as_str()), ("EZ", "26000"));
+        assert_eq!(
+            (tags(&heard).as_str(), error(&heard, 'C').as_str()),
+            ("EZ", "26000")
+        );
     });
 }
 
@@ -28,9 +42,17 @@ fn a_pipeline_of_a_thousand_statements_comes_back_in_order() {
     let token = world.token("writer", &[]);
     world.block_on(async {
         let mut raw = Raw::log_in(world, &token).await;
-        let one = [parse("", "select id from orders where id = 7"), bind("", ""), execute("", 0)].concat();
+        let one = [
+            parse("", "select id from orders where id = 7"),
+            bind("", ""),
+            execute("", 0),
+        ]
+        .concat();
         raw.send(&[one.repeat(1_000), sync()]).await;
-        assert_eq!(tags(&raw.until_ready().await), format!("{}Z", "12DC".repeat(1_000)));
+        assert_eq!(
+            tags(&raw.until_ready().await),
+            format!("{}Z", "12DC".repeat(1_000))
+        );
     });
 }
 
@@ -40,7 +62,13 @@ fn one_byte_at_a_time_gives_the_same_answers() {
     let token = world.token("writer", &[]);
     world.block_on(async {
         let mut raw = Raw::log_in(world, &token).await;
-        let messages = [query("select id from orders where id = 3"), parse("", "select 1"), bind("", ""), execute("", 0), sync()];
+        let messages = [
+            query("select id from orders where id = 3"),
+            parse("", "select 1"),
+            bind("", ""),
+            execute("", 0),
+            sync(),
+        ];
         for byte in messages.concat() {
             raw.send_bytes(&[byte]).await;
         }
@@ -57,7 +85,10 @@ fn function_calls_by_number_are_refused_and_the_session_goes_on() {
         let mut raw = Raw::log_in(world, &token).await;
         raw.send(&[message('F', &[0, 0, 0, 1, 0, 0, 0, 0, 0, 0])]).await;
         let heard = raw.until_ready().await;
-        assert_eq!((tags(&heard).as_str(), error(&heard, 'C').as_str()), ("EZ", "0A000"));
+        assert_eq!(
+            (tags(&heard).as_str(), error(&heard, 'C').as_str()),
+            ("EZ", "0A000")
+        );
         assert_eq!(tags(&raw.query("select 1").await), "TDCZ");
     });
 }
@@ -94,15 +125,20 @@ fn copy_in_and_out_follow_the_servers_answer() {
         let mut raw = Raw::log_in(world, &token).await;
         raw.send(&[query("copy orders from stdin")]).await;
         assert_eq!(raw.receive().await.0, 'G');
-        raw.send(&[message('d', b"9101\t1\tcopied\t1\n"), message('c', b"")]).await;
+        raw.send(&[message('d', b"9101\t1\tcopied\t1\n"), message('c', b"")])
+            .await;
         assert_eq!(tags(&raw.until_ready().await), "CZ");
-        let heard = raw.query("copy (select id from orders where id = 9101) to stdout").await;
+        let heard = raw
+            .query("copy (select id from orders where id = 9101) to stdout")
+            .await;
         assert_eq!(tags(&heard), "HdcCZ");
         // A COPY that the server rejects, and a client that streams on: its data is data, whatever it holds.
         let hidden = query("delete from orders where id = 9101");
         raw.send(&[
             query("copy orders (id, nothing) from stdin"),
-            message('d', &hidden), message('d', b"x\n"), message('c', b""),
+            message('d', &hidden),
+            message('d', b"x\n"),
+            message('c', b""),
             query("select id from orders where id = 9101"),
         ])
         .await;
@@ -120,10 +156,14 @@ fn a_query_inside_a_copy_is_a_broken_protocol_and_nothing_is_kept() {
         let mut raw = Raw::log_in(world, &token).await;
         raw.send(&[query("copy orders from stdin")]).await;
         assert_eq!(raw.receive().await.0, 'G');
-        raw.send(&[message('d', b"9102\t1\tcopied\t1\n"), query("select 1")]).await;
+        raw.send(&[message('d', b"9102\t1\tcopied\t1\n"), query("select 1")])
+            .await;
         assert_eq!(error(&[raw.receive().await], 'C'), "08P01");
     });
-    let left = world.cluster.sql(&world.database, "select count(*) from orders where id = 9102").unwrap();
+    let left = world
+        .cluster
+        .sql(&world.database, "select count(*) from orders where id = 9102")
+        .unwrap();
     assert_eq!(left.trim(), "0");
 }
 
@@ -168,7 +208,9 @@ fn a_plaintext_cancel_with_a_wrong_key_does_nothing() {
     use std::io::{Read, Write};
     let world = World::shared();
     let mut socket = std::net::TcpStream::connect(("127.0.0.1", world.port)).unwrap();
-    socket.write_all(&[0, 0, 0, 16, 4, 210, 22, 46, 0, 0, 0, 1, 0, 0, 0, 2]).unwrap();
+    socket
+        .write_all(&[0, 0, 0, 16, 4, 210, 22, 46, 0, 0, 0, 1, 0, 0, 0, 2])
+        .unwrap();
     let mut answer = Vec::new();
     socket.read_to_end(&mut answer).unwrap();
     assert!(answer.is_empty());
@@ -182,11 +224,15 @@ fn a_clients_name_is_answered_and_recorded_but_never_sent_on() {
         let mut raw = Raw::log_in(world, &token).await;
         let heard = raw.query("set application_name = 'mine'").await;
         assert_eq!(tags(&heard).replace('S', ""), "CZ");
-        let heard = raw.query("select application_name from pg_stat_activity where pid = pg_backend_pid()").await;
+        let heard = raw
+            .query("select application_name from pg_stat_activity where pid = pg_backend_pid()")
+            .await;
         let row = &heard.iter().find(|(tag, _)| *tag == 'D').unwrap().1;
         assert!(row.ends_with(b"postern:all:77001"), "{row:?}");
         raw.query("reset all").await;
-        let heard = raw.query("select application_name from pg_stat_activity where pid = pg_backend_pid()").await;
+        let heard = raw
+            .query("select application_name from pg_stat_activity where pid = pg_backend_pid()")
+            .await;
         let row = &heard.iter().find(|(tag, _)| *tag == 'D').unwrap().1;
         assert!(row.ends_with(b"postern:all:77001"), "{row:?}");
     });
@@ -199,7 +245,8 @@ fn protocol_and_sql_share_the_names_of_prepared_statements() {
     world.block_on(async {
         let mut raw = Raw::log_in(world, &token).await;
         // The name is known from the server's answer on, and gives way when SQL drops it.
-        raw.send(&[parse("s1", "select id from orders where id = 1"), sync()]).await;
+        raw.send(&[parse("s1", "select id from orders where id = 1"), sync()])
+            .await;
         raw.until_ready().await;
         raw.query("deallocate s1").await;
         raw.send(&[bind("", "s1"), sync()]).await;
@@ -224,7 +271,8 @@ fn a_flush_brings_the_answers_without_a_sync() {
     let token = world.token("writer", &[]);
     world.block_on(async {
         let mut raw = Raw::log_in(world, &token).await;
-        raw.send(&[parse("", "select id from orders where id = 1"), flush()]).await;
+        raw.send(&[parse("", "select id from orders where id = 1"), flush()])
+            .await;
         assert_eq!(raw.receive().await.0, '1');
         raw.send(&[bind("", ""), execute("", 0), flush()]).await;
         for expected in ['2', 'D', 'C'] {
@@ -233,4 +281,20 @@ fn a_flush_brings_the_answers_without_a_sync() {
         raw.send(&[sync()]).await;
         assert_eq!(raw.receive().await.0, 'Z');
     });
+}
+
+#[test]
+fn an_upstream_connection_is_used_again_only_after_a_plain_session_and_as_new() {
+    let world = World::start(&postern_tests::Wishes { limits: "workers: 1".into(), ..Default::default() });
+    let (certificate, key) = world.certificate("all");
+    let ask = |sql: &str| world.psql(Login::Certificate(&certificate, &key), sql).succeeded();
+    let pid = || ask("select pg_backend_pid()").trim().to_owned();
+    let first = pid();
+    world.until("a plain session's connection is used again", || pid() == first || pid() == pid());
+    assert_eq!(ask("set timezone = 'Asia/Tokyo'").trim(), "");
+    assert_ne!(ask("show timezone").trim(), "Asia/Tokyo");
+    let marked = ask("create temp table mark (a int); select pg_backend_pid()").trim().to_owned();
+    for _ in 0..5 {
+        assert_ne!(pid(), marked, "a session with a temporary table leaves a connection that is closed");
+    }
 }

@@ -12,12 +12,24 @@ fn is(record: &Value, kind: &str, text: &str) -> bool {
 fn a_statement_is_recorded_with_who_what_why_and_how_it_ended() {
     let world = World::shared();
     let token = world.token("report", &[]);
-    world.psql(Login::Token(&token), "select id as marker_one from customers where id < 4").succeeded();
+    world
+        .psql(
+            Login::Token(&token),
+            "select id as marker_one from customers where id < 4",
+        )
+        .succeeded();
     let record = world.until_recorded("the statement", |record| {
-        is(record, "intent", "marker_one") && record.pointer("/outcome/status").is_some_and(|status| status == "done")
+        is(record, "intent", "marker_one")
+            && record
+                .pointer("/outcome/status")
+                .is_some_and(|status| status == "done")
     });
     for (name, value) in [
-        ("workload", "report"), ("evidence", "token"), ("issuer", "ci"), ("target", "shop"), ("role", "shop_reader"),
+        ("workload", "report"),
+        ("evidence", "token"),
+        ("issuer", "ci"),
+        ("target", "shop"),
+        ("role", "shop_reader"),
     ] {
         assert_eq!(field(&record, name), value, "{record}");
     }
@@ -32,9 +44,19 @@ fn a_statement_is_recorded_with_who_what_why_and_how_it_ended() {
 fn a_refusal_is_recorded_and_explained_by_its_id() {
     let world = World::shared();
     let token = world.token("report", &[]);
-    let complaint = world.psql(Login::Token(&token), "select ssn from customers").refused("42501");
-    let id = complaint.split("postern explain ").nth(1).unwrap().split_whitespace().next().unwrap();
-    world.until("the decision arrives", || world.postern(&["explain", id]).status.success());
+    let complaint = world
+        .psql(Login::Token(&token), "select ssn from customers")
+        .refused("42501");
+    let id = complaint
+        .split("postern explain ")
+        .nth(1)
+        .unwrap()
+        .split_whitespace()
+        .next()
+        .unwrap();
+    world.until("the decision arrives", || {
+        world.postern(&["explain", id]).status.success()
+    });
     let explained = world.postern(&["explain", id]);
     let text = String::from_utf8(explained.stdout).unwrap();
     assert!(text.contains("report") && text.contains("ssn"), "{text}");
@@ -48,17 +70,31 @@ fn what_is_killed_mid_statement_has_its_record_and_nothing_is_invented() {
         let mut raw = Raw::log_in(&world, &token).await;
         raw.query("select 1 as finished").await;
         raw.send(&[query("select pg_sleep(1000) as unfinished")]).await;
-        world.until("the statement runs", || world.server_log().iter().any(|line| line.contains("as unfinished")));
+        world.until("the statement runs", || {
+            world
+                .server_log()
+                .iter()
+                .any(|line| line.contains("as unfinished"))
+        });
         raw
     });
     world.kill_and_launch();
     drop(raw);
     let record = world.until_recorded("the open intent, closed", |record| {
-        is(record, "intent", "unfinished") && record.pointer("/outcome/status").is_some_and(|status| status == "unknown")
+        is(record, "intent", "unfinished")
+            && record
+                .pointer("/outcome/status")
+                .is_some_and(|status| status == "unknown")
     });
     assert_eq!(field(&record, "workload"), "all");
-    world.until_recorded("the finished one", |record| is(record, "intent", "finished") && !is(record, "intent", "unfinished"));
-    let ids: Vec<String> = world.records("").iter().map(|record| field(record, "id").to_owned()).collect();
+    world.until_recorded("the finished one", |record| {
+        is(record, "intent", "finished") && !is(record, "intent", "unfinished")
+    });
+    let ids: Vec<String> = world
+        .records("")
+        .iter()
+        .map(|record| field(record, "id").to_owned())
+        .collect();
     let mut unique = ids.clone();
     unique.sort();
     unique.dedup();
@@ -70,15 +106,34 @@ fn every_statement_the_server_ran_has_a_record() {
     let world = World::start(&Wishes::default());
     let token = world.token("writer", &[]);
     for number in 0..20 {
-        world.psql(Login::Token(&token), &format!("select id as n{number}n from orders where id = 1")).succeeded();
-        world.psql(Login::Token(&token), &format!("select payload as n{number}n from secret")).refused("42501");
+        world
+            .psql(
+                Login::Token(&token),
+                &format!("select id as n{number}n from orders where id = 1"),
+            )
+            .succeeded();
+        world
+            .psql(
+                Login::Token(&token),
+                &format!("select payload as n{number}n from secret"),
+            )
+            .refused("42501");
     }
-    let ran = world.server_log().iter().filter(|line| line.contains("postern:writer") && line.contains("select id as n")).count();
+    let ran = world
+        .server_log()
+        .iter()
+        .filter(|line| line.contains("postern:writer") && line.contains("select id as n"))
+        .count();
     assert_eq!(ran, 20);
     assert!(!world.server_log().iter().any(|line| line.contains("from secret")));
     world.until("all records are there", || {
         let records = world.records("workload=writer");
-        let count = |kind| records.iter().filter(|record| field(record, "kind") == kind).count();
+        let count = |kind| {
+            records
+                .iter()
+                .filter(|record| field(record, "kind") == kind)
+                .count()
+        };
         (count("intent"), count("refused")) == (20, 20)
     });
 }
@@ -87,7 +142,10 @@ fn every_statement_the_server_ran_has_a_record() {
 fn a_full_spool_refuses_and_serves_again_when_there_is_room() {
     // Nothing is stored while the control plane is stopped, so the spool fills.
     let limits = "spool_bytes_max: 262144, spool_file_bytes_max: 65536, record_bytes_max: 16384".to_owned();
-    let world = World::start(&Wishes { limits, ..Wishes::default() });
+    let world = World::start(&Wishes {
+        limits,
+        ..Wishes::default()
+    });
     let token = world.token("all", &[]);
     world.block_on(async {
         let mut raw = Raw::log_in(&world, &token).await;
@@ -95,7 +153,10 @@ fn a_full_spool_refuses_and_serves_again_when_there_is_room() {
         for _ in 0..2_000 {
             let heard = raw.query(&long).await;
             let tags = postern_tests::raw::tags(&heard);
-            assert!(tags == "TDCZ" || postern_tests::raw::error(&heard, 'C') == "53100", "{tags}");
+            assert!(
+                tags == "TDCZ" || postern_tests::raw::error(&heard, 'C') == "53100",
+                "{tags}"
+            );
         }
         world.until("there is room again", || true);
         assert!(!raw.query(&long).await.is_empty());
@@ -106,7 +167,9 @@ fn a_full_spool_refuses_and_serves_again_when_there_is_room() {
 fn the_log_verifies_and_a_changed_byte_does_not() {
     let world = World::start(&Wishes::default());
     let token = world.token("report", &[]);
-    world.psql(Login::Token(&token), "select id from customers where id = 1").succeeded();
+    world
+        .psql(Login::Token(&token), "select id from customers where id = 1")
+        .succeeded();
     world.until_recorded("a record", |record| field(record, "kind") == "intent");
     let verified = world.postern(&["audit", "verify"]);
     assert!(verified.status.success(), "{verified:?}");
@@ -116,7 +179,9 @@ fn the_log_verifies_and_a_changed_byte_does_not() {
 fn sessions_are_listed_with_their_statements() {
     let world = World::shared();
     let token = world.token("report", &[]);
-    world.psql(Login::Token(&token), "select id from customers where id = 1").succeeded();
+    world
+        .psql(Login::Token(&token), "select id from customers where id = 1")
+        .succeeded();
     world.until("the session is listed", || {
         let listed = world.postern(&["sessions", "-o", "json"]);
         String::from_utf8(listed.stdout).unwrap().contains("\"report\"")

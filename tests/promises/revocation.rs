@@ -5,7 +5,9 @@ use postern_tests::{Login, Wishes, World};
 use serde_json::json;
 
 fn backends(world: &World, query: &str) -> String {
-    let asked = format!("select count(*) from pg_stat_activity where query like '{query}%' and backend_type = 'client backend'");
+    let asked = format!(
+        "select count(*) from pg_stat_activity where query like '{query}%' and backend_type = 'client backend'"
+    );
     world.cluster.sql("postgres", &asked).unwrap().trim().to_owned()
 }
 
@@ -17,11 +19,16 @@ fn an_operators_order_ends_the_session_and_its_backend() {
         let mut raw = Raw::log_in(&world, &token).await;
         raw.send(&[query("select pg_sleep(3000), 1")]).await;
         world.until("it runs", || backends(&world, "select pg_sleep(3000)") == "1");
-        let done = world.post_operators("/v1/sessions/end", &json!({ "workload": "all", "reason": "a test" }));
+        let done = world.post_operators(
+            "/v1/sessions/end",
+            &json!({ "workload": "all", "reason": "a test" }),
+        );
         assert!(done.contains('1'), "{done}");
         let heard = raw.receive().await;
         assert_eq!(error(&[heard], 'C'), "57P01");
-        world.until("the backend is gone", || backends(&world, "select pg_sleep(3000)") == "0");
+        world.until("the backend is gone", || {
+            backends(&world, "select pg_sleep(3000)") == "0"
+        });
     });
 }
 
@@ -32,7 +39,9 @@ fn a_snapshot_that_would_not_open_a_session_ends_it() {
     world.block_on(async {
         let mut raw = Raw::log_in(&world, &token).await;
         raw.query("select id from customers where id = 1").await;
-        let disabled = world.resources().replace("name: report\nowner", "name: report\ndisabled: true\nowner");
+        let disabled = world
+            .resources()
+            .replace("name: report\nowner", "name: report\ndisabled: true\nowner");
         world.change("resources.yaml", &disabled);
         assert_eq!(error(&[raw.receive().await], 'C'), "57P01");
     });
@@ -41,7 +50,10 @@ fn a_snapshot_that_would_not_open_a_session_ends_it() {
 
 #[test]
 fn an_idle_session_ends_at_its_limit() {
-    let world = World::start(&Wishes { limits: "session_seconds_max: 1".into(), ..Wishes::default() });
+    let world = World::start(&Wishes {
+        limits: "session_seconds_max: 1".into(),
+        ..Wishes::default()
+    });
     let token = world.token("report", &[]);
     world.block_on(async {
         let mut raw = Raw::log_in(&world, &token).await;
@@ -57,9 +69,15 @@ fn a_client_that_does_not_read_cannot_hold_up_the_order_to_stop() {
     let token = world.token("all", &[]);
     world.block_on(async {
         let mut raw = Raw::log_in(&world, &token).await;
-        raw.send(&[query("select repeat('x', 1000) from generate_series(1, 100000000)")]).await;
+        raw.send(&[query(
+            "select repeat('x', 1000) from generate_series(1, 100000000)",
+        )])
+        .await;
         world.until("it runs", || backends(&world, "select repeat") == "1");
-        world.post_operators("/v1/sessions/end", &json!({ "workload": "all", "reason": "a test" }));
+        world.post_operators(
+            "/v1/sessions/end",
+            &json!({ "workload": "all", "reason": "a test" }),
+        );
         world.until("the backend is gone", || backends(&world, "select repeat") == "0");
         drop(raw);
     });
@@ -77,7 +95,12 @@ fn certificates_and_bundles_reload_without_dropping_sessions() {
     world.block_on(async {
         let mut raw = Raw::log_in(&world, &token).await;
         std::fs::write(world.folder.join("bundle.pem"), other.certificate()).unwrap();
-        world.until("the new bundle is trusted", || world.psql(login, "select 1").succeeded);
-        assert_eq!(postern_tests::raw::tags(&raw.query("select id from customers where id = 1").await), "TDCZ");
+        world.until("the new bundle is trusted", || {
+            world.psql(login, "select 1").succeeded
+        });
+        assert_eq!(
+            postern_tests::raw::tags(&raw.query("select id from customers where id = 1").await),
+            "TDCZ"
+        );
     });
 }

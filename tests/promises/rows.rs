@@ -12,7 +12,10 @@ fn forget_peak(pid: u32) {
 /// The greatest memory the process has held.
 fn peak_kib(pid: u32) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))
+        .unwrap();
     line.trim().trim_end_matches(" kB").trim().parse().unwrap()
 }
 
@@ -23,30 +26,75 @@ const GROWTH_KIB_MAX: u64 = 8 * 1024;
 fn ten_million_rows_and_a_gigabyte_each_way_grow_a_session_by_less_than_eight_megabytes() {
     let world = World::start(&Wishes::default());
     let token = world.token("all", &[]);
-    world.psql(Login::Token(&token), "create table bulk (filler text)").succeeded();
+    world
+        .psql(Login::Token(&token), "create table bulk (filler text)")
+        .succeeded();
     let pid = world.pid();
     let run = |sql: &str, from: Stdio| {
         let mut psql = world.client("psql", Login::Token(&token));
-        psql.args(["--no-psqlrc", "--quiet", "--tuples-only", "--no-align", "--set", "FETCH_COUNT=0", "-c", sql]);
-        psql.stdin(from).stdout(Stdio::null())
-            .spawn().unwrap()
+        psql.args([
+            "--no-psqlrc",
+            "--quiet",
+            "--tuples-only",
+            "--no-align",
+            "--set",
+            "FETCH_COUNT=0",
+            "-c",
+            sql,
+        ]);
+        psql.stdin(from).stdout(Stdio::null()).spawn().unwrap()
     };
     // What every session costs once is not what a large one costs.
     for _ in 0..4 {
-        assert!(run("select n, repeat('x', 1000) from generate_series(1, 1000) n", Stdio::null()).wait().unwrap().success());
+        assert!(
+            run(
+                "select n, repeat('x', 1000) from generate_series(1, 1000) n",
+                Stdio::null()
+            )
+            .wait()
+            .unwrap()
+            .success()
+        );
     }
     forget_peak(pid);
     let before = peak_kib(pid);
-    assert!(run("copy (select n from generate_series(1, 10000000) n) to stdout", Stdio::null()).wait().unwrap().success());
-    assert!(run("copy (select repeat('x', 1023) from generate_series(1, 1048576)) to stdout", Stdio::null()).wait().unwrap().success());
+    assert!(
+        run(
+            "copy (select n from generate_series(1, 10000000) n) to stdout",
+            Stdio::null()
+        )
+        .wait()
+        .unwrap()
+        .success()
+    );
+    assert!(
+        run(
+            "copy (select repeat('x', 1023) from generate_series(1, 1048576)) to stdout",
+            Stdio::null()
+        )
+        .wait()
+        .unwrap()
+        .success()
+    );
     let mut yes = std::process::Command::new("sh")
         .args(["-c", "yes $(printf 'x%.0s' $(seq 1023)) | head -n 1048576"])
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
-    assert!(run("copy bulk from stdin", yes.stdout.take().unwrap().into()).wait().unwrap().success());
+    assert!(
+        run("copy bulk from stdin", yes.stdout.take().unwrap().into())
+            .wait()
+            .unwrap()
+            .success()
+    );
     yes.wait().unwrap();
-    let counted = world.cluster.sql(&world.database, "select count(*), sum(length(filler)) from bulk; drop table bulk").unwrap();
+    let counted = world
+        .cluster
+        .sql(
+            &world.database,
+            "select count(*), sum(length(filler)) from bulk; drop table bulk",
+        )
+        .unwrap();
     assert_eq!(counted.lines().next().unwrap().trim(), "1048576|1072693248");
     let grown = peak_kib(pid) - before;
     assert!(grown < GROWTH_KIB_MAX, "the gateway grew by {grown} KiB");

@@ -15,11 +15,11 @@ use std::process::{Child, ChildStdin, Command, Output, Stdio};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use postern::dev::authority::{Authority, Pair, TRUST_DOMAIN, spiffe_id};
 use postern::dev::cluster::{Cluster, Options, free_port};
 use postern::dev::issuer::{Claims, GithubJob, Issuer, Repository, SubjectForm};
-use base64::Engine as _;
-use base64::prelude::BASE64_STANDARD;
 use postern_control::audit::note::Signer;
 use postern_control::keys::SigningKey;
 use serde_json::{Value, json};
@@ -71,7 +71,10 @@ struct Ground {
 fn ground() -> &'static Ground {
     static GROUND: OnceLock<Ground> = OnceLock::new();
     GROUND.get_or_init(|| {
-        let folder = tempfile::Builder::new().prefix("postern-tests-").tempdir().expect("a temporary folder");
+        let folder = tempfile::Builder::new()
+            .prefix("postern-tests-")
+            .tempdir()
+            .expect("a temporary folder");
         let trust = Authority::new("test trust domain").expect("an authority");
         let link = Authority::new("test link").expect("an authority");
         // The cluster's own watcher removes it, since nothing drops what is static.
@@ -84,8 +87,16 @@ fn ground() -> &'static Ground {
         let cluster = Cluster::start(options).expect("a PostgreSQL cluster");
         let runtime = Runtime::new().expect("a runtime");
         let issuer = runtime.block_on(Issuer::start()).expect("an issuer");
-        cluster.sql("postgres", include_str!("roles.sql")).expect("the roles");
-        Ground { cluster, issuer, trust, link, runtime }
+        cluster
+            .sql("postgres", include_str!("roles.sql"))
+            .expect("the roles");
+        Ground {
+            cluster,
+            issuer,
+            trust,
+            link,
+            runtime,
+        }
     })
 }
 
@@ -102,9 +113,16 @@ impl World {
         let ground = ground();
         let number = DATABASES.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         let database = format!("shop{number}");
-        ground.cluster.sql("postgres", "select 1").expect("the cluster answers");
+        ground
+            .cluster
+            .sql("postgres", "select 1")
+            .expect("the cluster answers");
         create_database(&ground.cluster, &database);
-        let folder = tempfile::Builder::new().prefix("postern-world-").tempdir().expect("a folder").keep();
+        let folder = tempfile::Builder::new()
+            .prefix("postern-world-")
+            .tempdir()
+            .expect("a folder")
+            .keep();
         let mut world = World {
             cluster: &ground.cluster,
             issuer: &ground.issuer,
@@ -127,12 +145,30 @@ impl World {
             fs::create_dir_all(folder.join(name)).expect("a folder");
         }
         let put = |name: &str, text: &str| fs::write(folder.join(name), text).expect("a file");
-        ground.link.server(&["localhost", "127.0.0.1"]).and_then(|pair| pair.write(folder, "server")).expect("files");
-        ground.link.server(&["control.localhost"]).and_then(|pair| pair.write(folder, "control")).expect("files");
-        ground.link.server(&["gw"]).and_then(|pair| pair.write(folder, "link")).expect("files");
+        ground
+            .link
+            .server(&["localhost", "127.0.0.1"])
+            .and_then(|pair| pair.write(folder, "server"))
+            .expect("files");
+        ground
+            .link
+            .server(&["control.localhost"])
+            .and_then(|pair| pair.write(folder, "control"))
+            .expect("files");
+        ground
+            .link
+            .server(&["gw"])
+            .and_then(|pair| pair.write(folder, "link"))
+            .expect("files");
         put("link-ca.pem", &ground.link.certificate());
         put("bundle.pem", &ground.trust.certificate());
-        for role in ["shop_owner", "shop_reader", "shop_writer", "shop_gateway", "shop_super"] {
+        for role in [
+            "shop_owner",
+            "shop_reader",
+            "shop_writer",
+            "shop_gateway",
+            "shop_super",
+        ] {
             put(&format!("{role}.password"), &format!("secret-of-{role}"));
         }
         let key = |name: &str| SigningKey::open(&folder.join("control").join(name)).expect("a key");
@@ -142,15 +178,27 @@ impl World {
         };
         let gateways_port = free_port().expect("a free port");
         put("postern.yaml", &self.config(wishes, &keys, gateways_port));
-        put("resources/resources.yaml", wishes.resources.as_deref().unwrap_or(&self.resources()));
-        put("resources/shop.cedar", wishes.policies.as_deref().unwrap_or(include_str!("shop.cedar")));
+        put(
+            "resources/resources.yaml",
+            wishes.resources.as_deref().unwrap_or(&self.resources()),
+        );
+        put(
+            "resources/shop.cedar",
+            wishes.policies.as_deref().unwrap_or(include_str!("shop.cedar")),
+        );
     }
 
     fn config(&self, wishes: &Wishes, keys: &Keys, gateways_port: u16) -> String {
         let folder = self.folder.display();
         let target = self.cluster.address();
         let mut credentials = String::new();
-        for role in ["shop_owner", "shop_reader", "shop_writer", "shop_gateway", "shop_super"] {
+        for role in [
+            "shop_owner",
+            "shop_reader",
+            "shop_writer",
+            "shop_gateway",
+            "shop_super",
+        ] {
             let _ = writeln!(
                 credentials,
                 "    {role}: {{ user: {role}, password: \"file:{folder}/{role}.password\", \
@@ -176,7 +224,7 @@ impl World {
       key: "{folder}/link.key"
       snapshot_key: "{snapshot_key}"
       log_key: "{log_key}"
-{gateway}  limits: {{ workers: 2, drain_seconds_max: 1, {limits} }}
+{gateway}  limits: {{ {limits} }}
 control:
   listen_gateways: "127.0.0.1:{gateways_port}"
   listen_operators: "127.0.0.1:{operators}"
@@ -192,7 +240,7 @@ control:
             snapshot_key = keys.snapshot_key,
             log_key = keys.log_key,
             gateway = wishes.gateway,
-            limits = wishes.limits,
+            limits = limits(&wishes.limits),
         )
     }
 
@@ -210,19 +258,27 @@ control:
     pub fn change(&self, file: &str, text: &str) {
         let before = self.policy_epoch();
         fs::write(self.folder.join("resources").join(file), text).expect("a resource file");
-        self.until("the gateway decides by the changed resources", || self.policy_epoch() > before);
+        self.until("the gateway decides by the changed resources", || {
+            self.policy_epoch() > before
+        });
     }
 
     /// The snapshot that the gateway decides by.
     pub fn policy_epoch(&self) -> u64 {
         let metrics = self.admin("/metrics");
-        let line = metrics.lines().find_map(|line| line.strip_prefix("postern_policy_epoch "));
+        let line = metrics
+            .lines()
+            .find_map(|line| line.strip_prefix("postern_policy_epoch "));
         line.and_then(|epoch| epoch.parse().ok()).unwrap_or(0)
     }
 
     /// Starts the real binary and waits until it is ready.
     pub fn launch(&mut self) {
-        let log = fs::File::options().create(true).append(true).open(self.folder.join("log")).expect("a log");
+        let log = fs::File::options()
+            .create(true)
+            .append(true)
+            .open(self.folder.join("log"))
+            .expect("a log");
         // When this process ends, however it ends, its end of the pipe closes, and so does the house.
         let script = r#""$0" up --config "$1/postern.yaml" & child=$!
 cat > /dev/null; kill -TERM $child 2> /dev/null; wait $child; [ -n "$2" ] && rm -rf "$1""#;
@@ -231,7 +287,10 @@ cat > /dev/null; kill -TERM $child 2> /dev/null; wait $child; [ -n "$2" ] && rm 
             .arg(binary())
             .arg(&self.folder)
             .arg("remove")
-            .env("RUST_LOG", std::env::var("POSTERN_TEST_LOG").unwrap_or_else(|_| "info".into()))
+            .env(
+                "RUST_LOG",
+                std::env::var("POSTERN_TEST_LOG").unwrap_or_else(|_| "info".into()),
+            )
             .stdin(Stdio::piped())
             .stdout(log.try_clone().expect("a log"))
             .stderr(log)
@@ -247,7 +306,9 @@ cat > /dev/null; kill -TERM $child 2> /dev/null; wait $child; [ -n "$2" ] && rm 
     /// The process id of the real binary.
     pub fn pid(&self) -> u32 {
         let (shell, _) = self.postern.as_ref().expect("the house stands");
-        let children = Command::new("pgrep").args(["-P", &shell.id().to_string(), "-x", "postern"]).output();
+        let children = Command::new("pgrep")
+            .args(["-P", &shell.id().to_string(), "-x", "postern"])
+            .output();
         let children = String::from_utf8(children.expect("pgrep runs").stdout).expect("a number");
         children.trim().parse().expect("one child")
     }
@@ -255,7 +316,13 @@ cat > /dev/null; kill -TERM $child 2> /dev/null; wait $child; [ -n "$2" ] && rm 
     /// Kills the binary as a power cut would, and starts it again on the same folder.
     pub fn kill_and_launch(&mut self) {
         let pid = self.pid().to_string();
-        assert!(Command::new("kill").args(["-9", &pid]).status().expect("kill runs").success());
+        assert!(
+            Command::new("kill")
+                .args(["-9", &pid])
+                .status()
+                .expect("kill runs")
+                .success()
+        );
         let (mut shell, stdin) = self.postern.take().expect("the house stood");
         // The old watcher must not remove the folder; it goes without its last words.
         shell.kill().expect("the watcher ends");
@@ -282,7 +349,10 @@ cat > /dev/null; kill -TERM $child 2> /dev/null; wait $child; [ -n "$2" ] && rm 
     }
 
     pub fn admin(&self, path: &str) -> String {
-        http(self.admin_port, &format!("GET {path} HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n"))
+        http(
+            self.admin_port,
+            &format!("GET {path} HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n"),
+        )
     }
 
     /// A question to the operators' door, with the operator's token.
@@ -296,7 +366,8 @@ cat > /dev/null; kill -TERM $child 2> /dev/null; wait $child; [ -n "$2" ] && rm 
     }
 
     fn ask_operators(&self, request: &str, body: &str) -> String {
-        let token = fs::read_to_string(self.folder.join("control/operator.token")).expect("the operator's token");
+        let token =
+            fs::read_to_string(self.folder.join("control/operator.token")).expect("the operator's token");
         let length = body.len();
         http(
             self.operators_port,
@@ -312,8 +383,14 @@ cat > /dev/null; kill -TERM $child 2> /dev/null; wait $child; [ -n "$2" ] && rm 
     pub fn postern(&self, arguments: &[&str]) -> Output {
         Command::new(binary())
             .args(arguments)
-            .env("POSTERN_ADDR", format!("http://127.0.0.1:{}", self.operators_port))
-            .env("POSTERN_TOKEN", format!("file:{}", self.folder.join("control/operator.token").display()))
+            .env(
+                "POSTERN_ADDR",
+                format!("http://127.0.0.1:{}", self.operators_port),
+            )
+            .env(
+                "POSTERN_TOKEN",
+                format!("file:{}", self.folder.join("control/operator.token").display()),
+            )
             .env("POSTERN_ADMIN", format!("http://127.0.0.1:{}", self.admin_port))
             .output()
             .expect("postern runs")
@@ -363,7 +440,11 @@ cat > /dev/null; kill -TERM $child 2> /dev/null; wait $child; [ -n "$2" ] && rm 
     }
 
     pub fn write_pair(&self, pair: &Pair) -> (PathBuf, PathBuf) {
-        let folder = tempfile::Builder::new().prefix("pair-").tempdir_in(&self.folder).expect("a folder").keep();
+        let folder = tempfile::Builder::new()
+            .prefix("pair-")
+            .tempdir_in(&self.folder)
+            .expect("a folder")
+            .keep();
         pair.write(&folder, "svid").expect("files")
     }
 
@@ -374,7 +455,14 @@ cat > /dev/null; kill -TERM $child 2> /dev/null; wait $child; [ -n "$2" ] && rm 
 
     pub fn psql_with(&self, login: Login<'_>, variables: &[(&str, &str)], sql: &str) -> Heard {
         let mut command = self.client("psql", login);
-        command.args(["--no-psqlrc", "--quiet", "--tuples-only", "--no-align", "--set", "ON_ERROR_STOP=1"]);
+        command.args([
+            "--no-psqlrc",
+            "--quiet",
+            "--tuples-only",
+            "--no-align",
+            "--set",
+            "ON_ERROR_STOP=1",
+        ]);
         command.args(["--set", "VERBOSITY=verbose", "--command", sql]);
         for (name, value) in variables {
             command.env(name, value);
@@ -394,12 +482,21 @@ cat > /dev/null; kill -TERM $child 2> /dev/null; wait $child; [ -n "$2" ] && rm 
         for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("PG")) {
             command.env_remove(name);
         }
-        command.env("PGHOST", "localhost").env("PGPORT", self.port.to_string()).env("PGUSER", "postern");
-        command.env("PGDATABASE", &self.database).env("PGSSLMODE", "verify-full").env("PGCONNECT_TIMEOUT", "20");
+        command
+            .env("PGHOST", "localhost")
+            .env("PGPORT", self.port.to_string())
+            .env("PGUSER", "postern");
+        command
+            .env("PGDATABASE", &self.database)
+            .env("PGSSLMODE", "verify-full")
+            .env("PGCONNECT_TIMEOUT", "20");
         command.env("PGSSLROOTCERT", self.folder.join("link-ca.pem"));
         match login {
             Login::Token(token) => {
-                command.env("PGPASSWORD", token).env("PGSSLCERT", "/none").env("PGSSLKEY", "/none");
+                command
+                    .env("PGPASSWORD", token)
+                    .env("PGSSLCERT", "/none")
+                    .env("PGSSLKEY", "/none");
             }
             Login::Certificate(certificate, key) => {
                 command.env("PGSSLCERT", certificate).env("PGSSLKEY", key);
@@ -411,7 +508,11 @@ cat > /dev/null; kill -TERM $child 2> /dev/null; wait $child; [ -n "$2" ] && rm 
     pub fn server_log(&self) -> Vec<String> {
         let file = fs::File::open(&self.cluster.log).expect("the server's log");
         let ours = format!("|{}|", self.database);
-        BufReader::new(file).lines().map_while(Result::ok).filter(|line| line.contains(&ours)).collect()
+        BufReader::new(file)
+            .lines()
+            .map_while(Result::ok)
+            .filter(|line| line.contains(&ours))
+            .collect()
     }
 
     /// Every record of the control plane that passes a filter, oldest first.
@@ -420,8 +521,15 @@ cat > /dev/null; kill -TERM $child 2> /dev/null; wait $child; [ -n "$2" ] && rm 
         let mut after = String::new();
         loop {
             let page = self.operators(&format!("/v1/records?limit=500&{filter}{after}"));
-            let records = page.get("records").and_then(Value::as_array).cloned().unwrap_or_default();
-            let next = page.get("next").and_then(Value::as_str).map(|next| format!("&after={next}"));
+            let records = page
+                .get("records")
+                .and_then(Value::as_array)
+                .cloned()
+                .unwrap_or_default();
+            let next = page
+                .get("next")
+                .and_then(Value::as_str)
+                .map(|next| format!("&after={next}"));
             all.extend(records);
             match next {
                 Some(next) if next != after => after = next,
@@ -443,7 +551,11 @@ cat > /dev/null; kill -TERM $child 2> /dev/null; wait $child; [ -n "$2" ] && rm 
     /// Connects with tokio-postgres.
     pub async fn connect(&self, login: Login<'_>) -> Result<tokio_postgres::Client, tokio_postgres::Error> {
         let mut config = tokio_postgres::Config::new();
-        config.host("localhost").port(self.port).user("postern").dbname(&self.database);
+        config
+            .host("localhost")
+            .port(self.port)
+            .user("postern")
+            .dbname(&self.database);
         config.ssl_mode(tokio_postgres::config::SslMode::Require);
         if let Login::Token(token) = login {
             config.password(token);
@@ -457,7 +569,9 @@ cat > /dev/null; kill -TERM $child 2> /dev/null; wait $child; [ -n "$2" ] && rm 
     /// The runtime on which the tests' own clients run.
     pub fn block_on<F: Future>(&self, future: F) -> F::Output {
         ground().runtime.block_on(async {
-            tokio::time::timeout(4 * PATIENCE, future).await.expect("it ends in time")
+            tokio::time::timeout(4 * PATIENCE, future)
+                .await
+                .expect("it ends in time")
         })
     }
 }
@@ -497,7 +611,11 @@ impl Heard {
     #[track_caller]
     pub fn refused(self, sqlstate: &str) -> String {
         assert!(!self.succeeded, "it was not refused, and said: {}", self.said);
-        assert!(self.complained.contains(&format!("{sqlstate}:")), "{}", self.complained);
+        assert!(
+            self.complained.contains(&format!("{sqlstate}:")),
+            "{}",
+            self.complained
+        );
         self.complained
     }
 
@@ -513,13 +631,20 @@ impl Heard {
 pub fn heard(mut command: Command) -> Heard {
     let output = command.stdin(Stdio::null()).output().expect("the program starts");
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("it speaks UTF-8");
-    Heard { said: text(output.stdout), complained: text(output.stderr), succeeded: output.status.success() }
+    Heard {
+        said: text(output.stdout),
+        complained: text(output.stderr),
+        succeeded: output.status.success(),
+    }
 }
 
 /// The binary that stands beside the test's own.
 pub fn binary() -> PathBuf {
     let test = std::env::current_exe().expect("the test has a path");
-    let target = test.parent().and_then(Path::parent).expect("it lies in target/…/deps");
+    let target = test
+        .parent()
+        .and_then(Path::parent)
+        .expect("it lies in target/…/deps");
     let binary = target.join("postern");
     assert!(binary.exists(), "build the binary first: cargo build --bins");
     binary
@@ -537,21 +662,34 @@ pub fn repository_id(workload: &str) -> &'static str {
 
 fn create_database(cluster: &Cluster, name: &str) {
     let mut command = Command::new(cluster.binaries.join("psql"));
-    command.args(["--no-psqlrc", "--quiet", "--dbname", &cluster.superuser("postgres"), "--command"]);
+    command.args([
+        "--no-psqlrc",
+        "--quiet",
+        "--dbname",
+        &cluster.superuser("postgres"),
+        "--command",
+    ]);
     command.arg(format!("create database {name} owner shop_owner"));
     assert!(heard(command).succeeded, "the database {name} is made");
-    cluster.sql(name, include_str!("shop.sql")).expect("the sample is loaded");
+    cluster
+        .sql(name, include_str!("shop.sql"))
+        .expect("the sample is loaded");
 }
 
 fn http(port: u16, request: &str) -> String {
     use std::io::{Read, Write};
-    let Ok(mut socket) = std::net::TcpStream::connect(("127.0.0.1", port)) else { return String::new() };
+    let Ok(mut socket) = std::net::TcpStream::connect(("127.0.0.1", port)) else {
+        return String::new();
+    };
     socket.set_read_timeout(Some(PATIENCE)).expect("a timeout");
     let mut answer = Vec::new();
     let _ = socket.write_all(request.as_bytes());
     let _ = socket.read_to_end(&mut answer);
     let answer = String::from_utf8(answer).expect("it speaks UTF-8");
-    answer.split_once("\r\n\r\n").map(|(_, body)| body.to_owned()).unwrap_or_default()
+    answer
+        .split_once("\r\n\r\n")
+        .map(|(_, body)| body.to_owned())
+        .unwrap_or_default()
 }
 
 /// For tests that compare a whole JSON.
@@ -562,4 +700,15 @@ pub fn field<'a>(record: &'a Value, name: &str) -> &'a str {
 /// A claim's value, for [`World::token`].
 pub fn claim(value: impl Into<Value>) -> Value {
     json!(value.into())
+}
+
+/// A test's own limits, over those that keep tests quick.
+fn limits(wished: &str) -> String {
+    let mut limits = wished.to_owned();
+    for (name, default) in [("workers", "2"), ("drain_seconds_max", "1")] {
+        if !wished.contains(&format!("{name}:")) {
+            let _ = write!(limits, "{}{name}: {default}", if limits.is_empty() { "" } else { ", " });
+        }
+    }
+    limits
 }

@@ -20,28 +20,44 @@ pub struct Raw {
 impl Raw {
     /// TLS by SSLRequest, nothing said yet.
     pub async fn secure(world: &World, login: Login<'_>) -> Raw {
-        let mut socket = TcpStream::connect(("127.0.0.1", world.port)).await.expect("a connection");
-        socket.write_all(&[0, 0, 0, 8, 4, 210, 22, 47]).await.expect("the request");
+        let mut socket = TcpStream::connect(("127.0.0.1", world.port))
+            .await
+            .expect("a connection");
+        socket
+            .write_all(&[0, 0, 0, 8, 4, 210, 22, 47])
+            .await
+            .expect("the request");
         assert_eq!(socket.read_u8().await.expect("an answer"), b'S');
         Raw::over(world, socket, login, &[]).await
     }
 
     /// TLS from the first byte.
     pub async fn direct(world: &World, login: Login<'_>, alpn: &[&[u8]]) -> Raw {
-        let socket = TcpStream::connect(("127.0.0.1", world.port)).await.expect("a connection");
+        let socket = TcpStream::connect(("127.0.0.1", world.port))
+            .await
+            .expect("a connection");
         Raw::over(world, socket, login, alpn).await
     }
 
     async fn over(world: &World, socket: TcpStream, login: Login<'_>, alpn: &[&[u8]]) -> Raw {
         let config = client_config(&world.folder.join("link-ca.pem"), login, alpn);
         let name = "localhost".try_into().expect("a name");
-        Raw { stream: TlsConnector::from(config).connect(name, socket).await.expect("TLS") }
+        Raw {
+            stream: TlsConnector::from(config)
+                .connect(name, socket)
+                .await
+                .expect("TLS"),
+        }
     }
 
     /// Logs in and reads up to the first ReadyForQuery.
     pub async fn log_in(world: &World, token: &str) -> Raw {
         let mut raw = Raw::secure(world, Login::Token(token)).await;
-        raw.start(PROTOCOL_3_0, &[("user", "postern"), ("database", &world.database)]).await;
+        raw.start(
+            PROTOCOL_3_0,
+            &[("user", "postern"), ("database", &world.database)],
+        )
+        .await;
         assert_eq!(raw.receive().await.0, 'R');
         raw.password(token).await;
         raw.until_ready().await;
@@ -55,7 +71,8 @@ impl Raw {
         }
         body.push(0);
         let length = u32::try_from(body.len() + 4).expect("short");
-        self.send_bytes(&[&length.to_be_bytes()[..], &body].concat()).await;
+        self.send_bytes(&[&length.to_be_bytes()[..], &body].concat())
+            .await;
     }
 
     pub async fn password(&mut self, token: &str) {
@@ -118,13 +135,23 @@ pub fn status(messages: &[Message]) -> char {
 /// One field of the first error, by its letter.
 pub fn error(messages: &[Message], letter: char) -> String {
     let (_, body) = messages.iter().find(|(tag, _)| *tag == 'E').expect("an error");
-    let fields = body.split(|byte| *byte == 0).map(|field| String::from_utf8(field.to_vec()).expect("UTF-8"));
-    fields.filter_map(|field| field.strip_prefix(letter).map(str::to_owned)).next().unwrap_or_default()
+    let fields = body
+        .split(|byte| *byte == 0)
+        .map(|field| String::from_utf8(field.to_vec()).expect("UTF-8"));
+    fields
+        .filter_map(|field| field.strip_prefix(letter).map(str::to_owned))
+        .next()
+        .unwrap_or_default()
 }
 
 pub fn message(tag: char, body: &[u8]) -> Vec<u8> {
     let length = u32::try_from(body.len() + 4).expect("short");
-    [&[u8::try_from(tag).expect("ASCII")][..], &length.to_be_bytes(), body].concat()
+    [
+        &[u8::try_from(tag).expect("ASCII")][..],
+        &length.to_be_bytes(),
+        body,
+    ]
+    .concat()
 }
 
 pub fn query(sql: &str) -> Vec<u8> {
@@ -140,7 +167,10 @@ pub fn bind(portal: &str, statement: &str) -> Vec<u8> {
 }
 
 pub fn execute(portal: &str, rows_max: u32) -> Vec<u8> {
-    message('E', &[format!("{portal}\0").as_bytes(), &rows_max.to_be_bytes()].concat())
+    message(
+        'E',
+        &[format!("{portal}\0").as_bytes(), &rows_max.to_be_bytes()].concat(),
+    )
 }
 
 pub fn describe_statement(name: &str) -> Vec<u8> {

@@ -21,7 +21,9 @@ use crate::Login;
 pub fn client_config(ca: &Path, login: Login<'_>, alpn: &[&[u8]]) -> Arc<ClientConfig> {
     let mut roots = RootCertStore::empty();
     for certificate in CertificateDer::pem_file_iter(ca).expect("the authority") {
-        roots.add(certificate.expect("a certificate")).expect("an authority");
+        roots
+            .add(certificate.expect("a certificate"))
+            .expect("an authority");
     }
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
@@ -32,7 +34,9 @@ pub fn client_config(ca: &Path, login: Login<'_>, alpn: &[&[u8]]) -> Arc<ClientC
             let chain = CertificateDer::pem_file_iter(certificate).expect("the certificate");
             let chain = chain.collect::<Result<Vec<_>, _>>().expect("certificates");
             let key = PrivateKeyDer::from_pem_file(key).expect("the key");
-            builder.with_client_auth_cert(chain, key).expect("they belong together")
+            builder
+                .with_client_auth_cert(chain, key)
+                .expect("they belong together")
         }
     };
     config.alpn_protocols = alpn.iter().map(|name| name.to_vec()).collect();
@@ -86,13 +90,21 @@ impl<S: AsyncRead + AsyncWrite + Unpin> tokio_postgres::tls::TlsStream for Strea
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Stream<S> {
-    fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         Pin::new(&mut self.0).poll_read(context, buffer)
     }
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Stream<S> {
-    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.0).poll_write(context, bytes)
     }
 

@@ -17,13 +17,17 @@ pub mod wire {
 
     impl From<from_gateway::Message> for FromGateway {
         fn from(message: from_gateway::Message) -> FromGateway {
-            FromGateway { message: Some(message) }
+            FromGateway {
+                message: Some(message),
+            }
         }
     }
 
     impl From<from_control::Message> for FromControl {
         fn from(message: from_control::Message) -> FromControl {
-            FromControl { message: Some(message) }
+            FromControl {
+                message: Some(message),
+            }
         }
     }
 

@@ -30,8 +30,11 @@ impl RecordId {
 
 impl fmt::Display for RecordId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (worker, epoch, number) =
-            (Base36(self.worker.into()), Base36(self.epoch), Base36(self.number));
+        let (worker, epoch, number) = (
+            Base36(self.worker.into()),
+            Base36(self.epoch),
+            Base36(self.number),
+        );
         write!(f, "{}.{worker}.{epoch}.{number}", self.gateway)
     }
 }
@@ -47,7 +50,12 @@ impl FromStr for RecordId {
     fn from_str(text: &str) -> Result<RecordId, NotARecordId> {
         let fail = || NotARecordId(text.to_owned());
         let mut parts = text.rsplitn(4, '.');
-        let mut number = || parts.next().and_then(|part| u64::from_str_radix(part, 36).ok()).ok_or_else(fail);
+        let mut number = || {
+            parts
+                .next()
+                .and_then(|part| u64::from_str_radix(part, 36).ok())
+                .ok_or_else(fail)
+        };
         let (record, epoch, worker) = (number()?, number()?, number()?);
         let gateway = parts.next().filter(|name| !name.is_empty()).ok_or_else(fail)?;
         Ok(RecordId {
@@ -90,14 +98,27 @@ mod tests {
     #[test]
     fn a_record_id_survives_being_written_and_read() {
         for (worker, epoch, number) in [(0, 0, 0), (1, u64::MAX, 35), (u32::MAX, 36, u64::MAX)] {
-            let id = RecordId { gateway: "eu.gw-1".into(), worker, epoch, number };
+            let id = RecordId {
+                gateway: "eu.gw-1".into(),
+                worker,
+                epoch,
+                number,
+            };
             assert_eq!(id.to_string().parse(), Ok(id));
         }
     }
 
     #[test]
     fn what_is_no_record_id_is_refused() {
-        for text in ["", "gw", "gw.1.2", ".1.2.3", "gw.1.2.-3", "gw.zzzzzzzzzz.1.1", "gw.1.2.3!"] {
+        for text in [
+            "",
+            "gw",
+            "gw.1.2",
+            ".1.2.3",
+            "gw.1.2.-3",
+            "gw.zzzzzzzzzz.1.1",
+            "gw.1.2.3!",
+        ] {
             assert!(text.parse::<RecordId>().is_err(), "{text}");
         }
     }

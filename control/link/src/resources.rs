@@ -24,9 +24,17 @@ pub enum Error {
     #[error("{file}: larger than {FILE_BYTES_MAX} bytes")]
     TooLarge { file: String },
     #[error("{file}:{line}: {message}")]
-    Malformed { file: String, line: usize, message: String },
+    Malformed {
+        file: String,
+        line: usize,
+        message: String,
+    },
     #[error("{kind} `{name}`: {message}")]
-    Inconsistent { kind: &'static str, name: String, message: String },
+    Inconsistent {
+        kind: &'static str,
+        name: String,
+        message: String,
+    },
 }
 
 #[derive(Deserialize)]
@@ -46,22 +54,34 @@ pub fn read(files: &[File]) -> Result<Snapshot, Vec<Error>> {
     let mut errors = Vec::new();
     for file in files {
         if file.text.len() > FILE_BYTES_MAX {
-            errors.push(Error::TooLarge { file: file.name.clone() });
+            errors.push(Error::TooLarge {
+                file: file.name.clone(),
+            });
         } else if file.name.ends_with(".cedar") {
-            snapshot.policies.push(Policy { name: file.name.clone(), text: file.text.clone() });
+            snapshot.policies.push(Policy {
+                name: file.name.clone(),
+                text: file.text.clone(),
+            });
         } else {
             read_yaml(file, &mut snapshot, &mut errors);
         }
     }
     check_names(&snapshot, &mut errors);
-    if errors.is_empty() { Ok(snapshot) } else { Err(errors) }
+    if errors.is_empty() {
+        Ok(snapshot)
+    } else {
+        Err(errors)
+    }
 }
 
 fn read_yaml(file: &File, snapshot: &mut Snapshot, errors: &mut Vec<Error>) {
     let mut first_line = 1;
     for document in documents(&file.text) {
         let lines = document.lines().count();
-        if document.lines().all(|line| line.trim().is_empty() || line.trim_start().starts_with('#')) {
+        if document
+            .lines()
+            .all(|line| line.trim().is_empty() || line.trim_start().starts_with('#'))
+        {
             first_line += lines + 1;
             continue;
         }
@@ -81,17 +101,34 @@ fn read_yaml(file: &File, snapshot: &mut Snapshot, errors: &mut Vec<Error>) {
 }
 
 fn documents(text: &str) -> impl Iterator<Item = &str> {
-    text.split("\n---\n").map(|document| document.strip_prefix("---\n").unwrap_or(document))
+    text.split("\n---\n")
+        .map(|document| document.strip_prefix("---\n").unwrap_or(document))
 }
 
 /// What the parts say of each other: names unique, and nothing named that is not there.
 fn check_names(snapshot: &Snapshot, errors: &mut Vec<Error>) {
-    let workloads = unique("workload", snapshot.workloads.iter().map(|workload| &workload.name), errors);
-    let targets = unique("target", snapshot.targets.iter().map(|target| &target.name), errors);
-    let issuers = unique("issuer", snapshot.issuers.iter().map(|issuer| &issuer.name), errors);
+    let workloads = unique(
+        "workload",
+        snapshot.workloads.iter().map(|workload| &workload.name),
+        errors,
+    );
+    let targets = unique(
+        "target",
+        snapshot.targets.iter().map(|target| &target.name),
+        errors,
+    );
+    let issuers = unique(
+        "issuer",
+        snapshot.issuers.iter().map(|issuer| &issuer.name),
+        errors,
+    );
     for workload in &snapshot.workloads {
         let mut wrong = |message: String| {
-            errors.push(Error::Inconsistent { kind: "workload", name: workload.name.clone(), message });
+            errors.push(Error::Inconsistent {
+                kind: "workload",
+                name: workload.name.clone(),
+                message,
+            });
         };
         if workload.login.is_empty() {
             wrong("has no `login`: nobody could ever be it".into());
@@ -100,27 +137,49 @@ fn check_names(snapshot: &Snapshot, errors: &mut Vec<Error>) {
             if let Login::Token { issuer, .. } = login
                 && !issuers.contains(issuer.as_str())
             {
-                wrong(format!("logs in with issuer `{issuer}`, which no resource defines"));
+                wrong(format!(
+                    "logs in with issuer `{issuer}`, which no resource defines"
+                ));
             }
         }
         for assume in &workload.assume {
-            let target = snapshot.targets.iter().find(|target| target.name == assume.target);
+            let target = snapshot
+                .targets
+                .iter()
+                .find(|target| target.name == assume.target);
             let Some(target) = target else {
-                wrong(format!("assumes roles of target `{}`, which no resource defines", assume.target));
+                wrong(format!(
+                    "assumes roles of target `{}`, which no resource defines",
+                    assume.target
+                ));
                 continue;
             };
-            for role in assume.roles.iter().filter(|role| !target.postgres.roles.contains_key(*role)) {
-                wrong(format!("assumes role `{role}`, for which target `{}` has no credential", target.name));
+            for role in assume
+                .roles
+                .iter()
+                .filter(|role| !target.postgres.roles.contains_key(*role))
+            {
+                wrong(format!(
+                    "assumes role `{role}`, for which target `{}` has no credential",
+                    target.name
+                ));
             }
         }
     }
     for grant in &snapshot.grants {
         let mut wrong = |message: String| {
             let name = grant.library.join(", ");
-            errors.push(Error::Inconsistent { kind: "grant", name, message });
+            errors.push(Error::Inconsistent {
+                kind: "grant",
+                name,
+                message,
+            });
         };
         if !targets.contains(grant.target.as_str()) {
-            wrong(format!("is on target `{}`, which no resource defines", grant.target));
+            wrong(format!(
+                "is on target `{}`, which no resource defines",
+                grant.target
+            ));
         }
         if let Grantee::Workload(name) = &grant.to
             && !workloads.contains(name.as_str())
@@ -148,10 +207,18 @@ fn unique<'a>(
     for name in names {
         if name.is_empty() {
             let message = "has an empty `name`".into();
-            errors.push(Error::Inconsistent { kind, name: name.clone(), message });
+            errors.push(Error::Inconsistent {
+                kind,
+                name: name.clone(),
+                message,
+            });
         }
         if !seen.insert(name.as_str()) {
-            errors.push(Error::Inconsistent { kind, name: name.clone(), message: "is defined twice".into() });
+            errors.push(Error::Inconsistent {
+                kind,
+                name: name.clone(),
+                message: "is defined twice".into(),
+            });
         }
     }
     seen

@@ -33,6 +33,8 @@ impl Newest {
             .truncate(false)
             .mode(0o600)
             .open(path)?;
+        // The file's name must outlive a power cut as the notes in it do.
+        File::open(folder)?.sync_all()?;
         let mut newest: Option<(u64, Checkpoint)> = None;
         for (slot, note) in (0..).zip(notes(folder)?) {
             let Ok(checkpoint) = Checkpoint::open(&note, verifier) else {

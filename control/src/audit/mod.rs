@@ -32,7 +32,7 @@ use append::{Appender, Batch, Command, Head, Positions, Refused};
 use note::{Checkpoint, Signer, Verifier};
 use recover::Recovered;
 use tiles::Tiles;
-use tree::{Hash, MissingTile, TILE_ENTRIES, TileId, Tree, leaf_hash, subtree_root};
+use tree::{Edge, Hash, MissingTile, TILE_ENTRIES, TileId, Tree, leaf_hash};
 
 /// Spools that are told apart; every start of a gateway makes one for each of its workers.
 const SPOOLS_MAX: usize = 1_000_000;
@@ -205,7 +205,7 @@ impl Audit {
     }
 
     pub fn is_writable(&self) -> bool {
-        *self.writable.borrow()
+        *self.writable.borrow() && !self.commands.is_closed()
     }
 
     pub fn verifier(&self) -> &Verifier {
@@ -271,7 +271,7 @@ impl Files {
             let Some((segment, open)) = reader.as_mut() else {
                 break;
             };
-            match open.next().map_err(Error::Unreadable)? {
+            match open.frame().map_err(Error::Unreadable)? {
                 Some(Ok(frame)) => {
                     let place = Place {
                         segment: *segment,
@@ -320,7 +320,7 @@ impl Files {
             Some(place) => reader.seek(place.offset).map_err(Error::Unreadable)?,
             None => {
                 for passed in segment..index {
-                    let frame = reader.next().map_err(Error::Unreadable)?;
+                    let frame = reader.frame().map_err(Error::Unreadable)?;
                     frame.and_then(Result::ok).ok_or(Error::Damaged(passed))?;
                 }
             }
@@ -343,51 +343,70 @@ impl Files {
     ) -> Tree<'a, impl Fn(TileId) -> Result<Arc<[Hash]>, MissingTile> + 'a> {
         Tree {
             edge: &head.edge,
-            tiles: |id| self.tile(id),
+            tiles: |id| self.tiles.full(id).or_else(|_| self.remade(id)),
         }
     }
 
-    fn tile(&self, id: TileId) -> Result<Arc<[Hash]>, MissingTile> {
-        if let Ok(tile) = self.tiles.full(id) {
-            return Ok(tile);
+    /// The same tree from the segments alone, for when the tiles turn out to be wrong; they are replaced.
+    fn tree_again<'a>(
+        &'a self,
+        head: &'a Head,
+    ) -> Tree<'a, impl Fn(TileId) -> Result<Arc<[Hash]>, MissingTile> + 'a> {
+        Tree {
+            edge: &head.edge,
+            tiles: |id| self.remade(id),
         }
+    }
+
+    /// The proof that an older checkpoint is the beginning of a head. It is verified before it is given: a
+    /// damaged tile must not look like a fork to a gateway.
+    pub fn consistency(&self, old: &Checkpoint, head: &Head) -> Result<Vec<Hash>, MissingTile> {
+        let new = &head.checkpoint;
+        let good =
+            |proof: &Vec<Hash>| tree::is_consistent((old.size, &old.root), (new.size, &new.root), proof);
+        let proof = self.tree(head).consistency(old.size, new.size);
+        match proof.ok().filter(good) {
+            Some(proof) => Ok(proof),
+            None => self.tree_again(head).consistency(old.size, new.size),
+        }
+    }
+
+    /// A full tile computed from the records below it, and kept.
+    fn remade(&self, id: TileId) -> Result<Arc<[Hash]>, MissingTile> {
         tracing::warn!(
             level = id.level,
             tile = id.index,
-            "computing a missing hash tile again"
+            "computing a hash tile again from the records"
         );
-        let hashes: Arc<[Hash]> = self.computed(id)?.into();
-        if let Err(error) = self.tiles.keep(id, &hashes) {
-            tracing::warn!(%error, "a hash tile of the audit log was not written");
-        }
-        Ok(hashes)
-    }
-
-    fn computed(&self, id: TileId) -> Result<Vec<Hash>, MissingTile> {
-        let first = id.index * TILE_ENTRIES as u64;
-        let last = first + TILE_ENTRIES as u64;
-        if let Some(level) = id.level.checked_sub(1) {
-            return (first..last)
-                .map(|index| Ok(subtree_root(&*self.tile(TileId { level, index })?)))
-                .collect();
-        }
-        let mut hashes = Vec::new();
-        let mut index = first;
-        while index < last {
-            let (_, mut reader) = self.reader_at(index, None).map_err(|_| MissingTile(id))?;
+        let missing = || MissingTile(id);
+        let width = (TILE_ENTRIES as u64)
+            .checked_pow(u32::from(id.level) + 1)
+            .ok_or_else(missing)?;
+        let mut index = id.index.checked_mul(width).ok_or_else(missing)?;
+        let end = index + width;
+        // Tiles are aligned, so the records below one make it by themselves.
+        let (mut edge, mut full) = (Edge::default(), Vec::new());
+        while index < end {
             let begun = index;
-            while index < last
-                && let Some(frame) = reader.next().map_err(|_| MissingTile(id))?
+            let (_, mut reader) = self.reader_at(index, None).map_err(|_| missing())?;
+            while index < end
+                && let Some(frame) = reader.frame().map_err(|_| missing())?
             {
-                let frame = frame.map_err(|_| MissingTile(id))?;
-                hashes.push(leaf_hash(&frame.record));
+                edge.push(leaf_hash(&frame.map_err(|_| missing())?.record), &mut full);
                 index += 1;
             }
             if index == begun {
-                return Err(MissingTile(id));
+                return Err(missing());
             }
         }
-        Ok(hashes)
+        let tile = full
+            .into_iter()
+            .rfind(|tile| tile.id.level == id.level)
+            .ok_or_else(missing)?;
+        if let Err(error) = self.tiles.keep(id, &tile.hashes) {
+            tracing::warn!(%error, "a hash tile of the audit log was not written");
+        }
+        Ok(tile.hashes)
     }
 }
 

@@ -149,7 +149,7 @@ impl Scan<'_> {
         };
         let mut full = Vec::new();
         loop {
-            match reader.next().map_err(failed)? {
+            match reader.frame().map_err(failed)? {
                 None => return Ok(reader.offset()),
                 Some(Ok(frame)) => edge.push(leaf_hash(&frame.record), &mut full),
                 Some(Err(Damage::Header | Damage::Torn | Damage::Frame)) => {

@@ -173,7 +173,7 @@ impl Reader {
     }
 
     /// The next record; `None` at the exact end of the file.
-    pub fn next(&mut self) -> io::Result<Option<Result<Frame, Damage>>> {
+    pub fn frame(&mut self) -> io::Result<Option<Result<Frame, Damage>>> {
         let rest = self.bytes.saturating_sub(self.offset);
         if rest == 0 {
             return Ok(None);
@@ -211,7 +211,7 @@ mod tests {
     fn read(folder: &Path) -> (Vec<Vec<u8>>, Option<Damage>) {
         let mut reader = Reader::open(folder, 7, RECORD_BYTES_MAX).unwrap().unwrap();
         let mut records = Vec::new();
-        while let Some(frame) = reader.next().unwrap() {
+        while let Some(frame) = reader.frame().unwrap() {
             match frame {
                 Ok(frame) => records.push(frame.record),
                 Err(damage) => return (records, Some(damage)),

@@ -401,7 +401,7 @@ async fn missing_repeated_and_reordered_records_are_named() {
 #[tokio::test]
 async fn a_checkpoint_that_was_touched_is_named() {
     let log = Log::with(Limits {
-        segment_bytes_max: 500,
+        segment_bytes_max: 200,
         ..Limits::default()
     });
     log.write(40).await;
@@ -424,7 +424,7 @@ async fn a_checkpoint_that_was_touched_is_named() {
 #[tokio::test]
 async fn a_closed_segment_is_as_safe_as_the_open_one() {
     let log = Log::with(Limits {
-        segment_bytes_max: 500,
+        segment_bytes_max: 200,
         ..Limits::default()
     });
     log.write(40).await;
@@ -504,5 +504,44 @@ async fn the_tiles_on_disk_are_the_tree_of_the_checkpoint() {
             assert_eq!(known, *hashes, "level {level} at {}", head.checkpoint.size);
         }
     }
+    written.close().await;
+}
+
+#[tokio::test]
+async fn a_tile_that_was_damaged_does_not_look_like_a_fork() {
+    let log = Log::new();
+    let written = log.open();
+    written.add(70).await.unwrap();
+    let old = written.audit.head().checkpoint.clone();
+    for _ in 0..10 {
+        written.add(100).await.unwrap();
+    }
+    let head = written.audit.head();
+    log.change("tile/0/000", |bytes| bytes[32 * 70] ^= 1);
+    let tiles = Arc::new(Tiles::new(&log.files(), 8));
+    let files = Files {
+        tiles,
+        ..written.audit.files().clone()
+    };
+    let is_good = |proof: &[Hash]| {
+        let new = &head.checkpoint;
+        tree::is_consistent((old.size, &old.root), (new.size, &new.root), proof)
+    };
+    assert!(!is_good(
+        &files
+            .tree(&head)
+            .consistency(old.size, head.checkpoint.size)
+            .unwrap()
+    ));
+    assert!(is_good(&files.consistency(&old, &head).unwrap()));
+    assert!(
+        is_good(
+            &files
+                .tree(&head)
+                .consistency(old.size, head.checkpoint.size)
+                .unwrap()
+        ),
+        "it was mended"
+    );
     written.close().await;
 }

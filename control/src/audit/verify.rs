@@ -215,7 +215,7 @@ impl Check<'_> {
         };
         while self.edge.size() < self.size_max {
             let (index, offset) = (self.edge.size(), reader.offset());
-            match reader.next()? {
+            match reader.frame()? {
                 None => return Ok(()),
                 Some(Ok(frame)) => self.record(&frame.record, at(index, frame.offset, ""))?,
                 Some(Err(damage)) => {

@@ -4,7 +4,7 @@ use rustls_pki_types::CertificateDer;
 use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
-const NAME_BYTES_MAX: usize = 128;
+use crate::config::is_name;
 
 /// Why a certificate names no gateway.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -69,15 +69,6 @@ fn only_dns_name<'a>(names: &[GeneralName<'a>]) -> Option<&'a str> {
         _ => None,
     });
     names.next().filter(|_| names.next().is_none())
-}
-
-/// Whether a gateway may be called so: safe in decision ids, file names and logs.
-pub fn is_name(name: &str) -> bool {
-    let letters = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_');
-    !name.is_empty()
-        && name.len() <= NAME_BYTES_MAX
-        && name.bytes().all(letters)
-        && name.starts_with(|letter: char| letter.is_ascii_alphanumeric())
 }
 
 #[cfg(test)]

@@ -15,10 +15,12 @@ use tokio::sync::mpsc;
 use tonic::{Code, Status, Streaming};
 
 use super::batch::Error as BatchError;
-use super::certificate::{self, Shown};
+use super::certificate::Shown;
 use super::{Door, Place};
 use crate::audit::append::Refused;
 use crate::audit::note::Checkpoint;
+use crate::audit::tree::empty_root;
+use crate::config::is_name;
 
 type Outbound = mpsc::Sender<Result<FromControl, Status>>;
 
@@ -98,7 +100,7 @@ async fn receive(
     place: &Place,
     gateway: &str,
     inbound: &mut Streaming<FromGateway>,
-    mut seen: u64,
+    mut seen: Checkpoint,
 ) -> Result<(), Status> {
     let door = sender.door;
     while let Some(message) = inbound.message().await? {
@@ -176,15 +178,15 @@ impl Door {
         Duration::from_millis(self.limits.outbound_timeout_ms)
     }
 
-    /// Returns the size of the checkpoint that the gateway holds, after seeing that our log contains it.
-    async fn check_hello(&self, gateway: &str, hello: &Hello) -> Result<u64, Status> {
+    /// Returns the checkpoint that the gateway holds, after seeing that our log contains it.
+    async fn check_hello(&self, gateway: &str, hello: &Hello) -> Result<Checkpoint, Status> {
         if hello.version.abs_diff(VERSION) > 1 {
             return Err(Status::failed_precondition(format!(
                 "the gateway speaks version {} of the link, the control plane {VERSION}: at most one apart works",
                 hello.version
             )));
         }
-        if hello.gateway != gateway || gateway == &*self.name || !certificate::is_name(gateway) {
+        if hello.gateway != gateway || gateway == &*self.name || !is_name(gateway) {
             return Err(Status::permission_denied(
                 "the hello and the certificate name different gateways",
             ));
@@ -198,9 +200,12 @@ impl Door {
     }
 
     /// A gateway is a witness: what it was shown must still be the beginning of the log.
-    async fn check_checkpoint(&self, gateway: &str, note: &str) -> Result<u64, Status> {
+    async fn check_checkpoint(&self, gateway: &str, note: &str) -> Result<Checkpoint, Status> {
         if note.is_empty() {
-            return Ok(0);
+            return Ok(Checkpoint {
+                size: 0,
+                root: empty_root(),
+            });
         }
         let held = Checkpoint::open(note, self.audit.verifier())
             .map_err(|error| Status::failed_precondition(format!("the gateway's checkpoint: {error}")))?;
@@ -212,7 +217,7 @@ impl Door {
             let root = root.ok().and_then(Result::ok);
             let root = root.ok_or_else(|| Status::unavailable("the audit log cannot be read"))?;
             if root == held.root {
-                return Ok(held.size);
+                return Ok(held);
             }
         }
         self.report_fork(gateway, note, &held, size).await;
@@ -254,21 +259,21 @@ impl Door {
     async fn acknowledgement(
         &self,
         stored: SpoolPosition,
-        seen: &mut u64,
+        seen: &mut Checkpoint,
     ) -> Result<Acknowledgement, Status> {
-        let head = self.audit.head();
-        let (from, size) = (*seen, head.checkpoint.size);
-        let checkpoint = head.note.clone();
-        let files = self.audit.files().clone();
-        let proof = tokio::task::spawn_blocking(move || files.tree(&head).consistency(from, size)).await;
+        let (head, files) = (self.audit.head(), self.audit.files().clone());
+        let (checkpoint, new) = (head.note.clone(), head.checkpoint.clone());
+        let old = std::mem::replace(seen, new);
+        let proof_from_size = old.size;
+        let proof = tokio::task::spawn_blocking(move || files.consistency(&old, &head)).await;
         let proof = proof.ok().and_then(Result::ok);
         let proof = proof.ok_or_else(|| Status::unavailable("the audit log cannot be read"))?;
-        *seen = size;
+        let consistency_proof = proof.iter().map(|hash| hash.to_vec()).collect();
         Ok(Acknowledgement {
             stored: Some(stored),
             checkpoint,
-            proof_from_size: from,
-            consistency_proof: proof.iter().map(|hash| hash.to_vec()).collect(),
+            proof_from_size,
+            consistency_proof,
         })
     }
 }

@@ -45,9 +45,11 @@ pub enum Task {
 #[derive(Clone, Debug)]
 pub struct Tasks {
     running: Arc<Mutex<JoinSet<Task>>>,
-    threads: Arc<Mutex<Vec<(Task, JoinHandle<()>)>>>,
+    threads: Arc<Mutex<Vec<Thread>>>,
     stopping: watch::Sender<bool>,
 }
+
+type Thread = (Task, JoinHandle<()>);
 
 impl Default for Tasks {
     fn default() -> Tasks {

@@ -3,9 +3,10 @@
 //! [`analyse`] says what a text would do to which objects, as PostgreSQL itself would read it under the given
 //! [`Reading`], or refuses: whatever it does not know is not understood. It does no I/O and reads no clock.
 //!
-//! Start at [`effect`] for what comes out and at [`catalogue`] for what goes in. [`grammar`] holds the one parser and
-//! the visitor over its tree; [`names`] decides which object a name means, [`scope`] which relation a column belongs
-//! to, [`ledger`] collects what was touched. [`routines`] and [`settings`] are knowledge about PostgreSQL as data.
+//! Start at [`effect`] for what comes out and at [`catalogue`] for what goes in. `grammar` holds the one parser and
+//! the visitor over its tree. `names` decides which object a name means, `declared` what earlier statements of the same
+//! text made of that, `scope` which relation a column belongs to; `ledger` collects what was touched. [`routines`],
+//! [`settings`], `built_in` and `differences` are knowledge about PostgreSQL, mostly data. [`redact()`] needs no parser.
 
 mod built_in;
 pub mod catalogue;

@@ -27,11 +27,12 @@ pub use spool::Error;
 impl From<&Error> for Refusal {
     fn from(error: &Error) -> Refusal {
         match error {
-            Error::Full { .. } | Error::Write(_) | Error::Held => {
-                Refusal::new(Reason::Unrecorded, "this request cannot be recorded, so it is not sent on")
-                    .detail("the gateway's audit spool cannot take a record now")
-                    .hint("try again later; the gateway's operators see `postern check` fail on the spool")
-            }
+            Error::Full { .. } | Error::Write(_) | Error::Held => Refusal::new(
+                Reason::Unrecorded,
+                "this request cannot be recorded, so it is not sent on",
+            )
+            .detail("the gateway's audit spool cannot take a record now")
+            .hint("try again later; the gateway's operators see `postern check` fail on the spool"),
             Error::TooLarge { .. } => {
                 Refusal::new(Reason::Unrecorded, "this request is too large to be recorded")
                     .hint("send a shorter statement, or pass long values as parameters")
@@ -110,7 +111,12 @@ impl Audit {
     }
 
     pub fn id(&self, number: u64) -> RecordId {
-        RecordId { gateway: self.gateway.clone(), worker: self.worker, epoch: self.epoch, number }
+        RecordId {
+            gateway: self.gateway.clone(),
+            worker: self.worker,
+            epoch: self.epoch,
+            number,
+        }
     }
 
     /// Writes the intent of a request before it is asked; `parts` are encoded fields of a [`Record`].
@@ -241,7 +247,10 @@ impl Entry {
         if self.rows_seen.replace(0) == 0 {
             self.rows.set(self.rows.get() + rows);
         }
-        let mut kept = Tag { length: tag.len().min(TAG_BYTES_MAX), ..Tag::default() };
+        let mut kept = Tag {
+            length: tag.len().min(TAG_BYTES_MAX),
+            ..Tag::default()
+        };
         for (place, byte) in kept.bytes.iter_mut().zip(tag.bytes()) {
             *place = byte;
         }
@@ -257,19 +266,22 @@ impl Entry {
             return;
         }
         let duration_us = u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX);
-        self.audit.spool.borrow_mut().outcome(self.number, |number, buffer| {
-            self.audit.put(number, Kind::Outcome, buffer);
-            put_bytes(10, &self.session, buffer);
-            uint64::encode(50, &self.number, buffer);
-            int32::encode(51, &i32::from(status), buffer);
-            uint64::encode(52, &self.rows.get(), buffer);
-            uint64::encode(53, &self.bytes_out.get(), buffer);
-            uint64::encode(54, &self.bytes_in.get(), buffer);
-            uint64::encode(55, &duration_us, buffer);
-            put_text(56, cut(outcome.sqlstate, 5), buffer);
-            let tag = self.tag.get();
-            put_bytes(57, tag.bytes.get(..tag.length).unwrap_or_default(), buffer);
-        });
+        self.audit
+            .spool
+            .borrow_mut()
+            .outcome(self.number, |number, buffer| {
+                self.audit.put(number, Kind::Outcome, buffer);
+                put_bytes(10, &self.session, buffer);
+                uint64::encode(50, &self.number, buffer);
+                int32::encode(51, &i32::from(status), buffer);
+                uint64::encode(52, &self.rows.get(), buffer);
+                uint64::encode(53, &self.bytes_out.get(), buffer);
+                uint64::encode(54, &self.bytes_in.get(), buffer);
+                uint64::encode(55, &duration_us, buffer);
+                put_text(56, cut(outcome.sqlstate, 5), buffer);
+                let tag = self.tag.get();
+                put_bytes(57, tag.bytes.get(..tag.length).unwrap_or_default(), buffer);
+            });
     }
 }
 
@@ -343,11 +355,14 @@ fn kind_and_of(record: &[u8]) -> Shape {
 
 /// At most `bytes_max` bytes of a text, cut where a character ends.
 fn cut(text: &str, bytes_max: usize) -> &str {
-    text.get(..text.floor_char_boundary(bytes_max)).unwrap_or_default()
+    text.get(..text.floor_char_boundary(bytes_max))
+        .unwrap_or_default()
 }
 
 /// Microseconds since the epoch.
 pub fn now_us() -> i64 {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let since = SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap_or_default();
     i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
 }

@@ -89,7 +89,9 @@ impl Progress {
     }
 
     pub fn bytes(&self, file_bytes_max: u64) -> u64 {
-        u64::try_from(self.files().len()).unwrap_or(u64::MAX).saturating_mul(file_bytes_max)
+        u64::try_from(self.files().len())
+            .unwrap_or(u64::MAX)
+            .saturating_mul(file_bytes_max)
     }
 
     fn files(&self) -> MutexGuard<'_, VecDeque<SpoolFile>> {
@@ -209,13 +211,18 @@ impl Spool {
             return Ok(());
         }
         let Some(file) = &self.file else {
-            return Err(Error::Full { bytes_max: self.room.spool_bytes_max });
+            return Err(Error::Full {
+                bytes_max: self.room.spool_bytes_max,
+            });
         };
         // On failure nothing moves: the same bytes are written again to the same place.
-        file.write_all_at(&self.pending, self.offset).map_err(Error::Write)?;
+        file.write_all_at(&self.pending, self.offset)
+            .map_err(Error::Write)?;
         self.offset += self.pending.len() as u64;
         self.pending.clear();
-        self.progress.written.store(self.next_number - 1, Ordering::Release);
+        self.progress
+            .written
+            .store(self.next_number - 1, Ordering::Release);
         self.progress.grown.notify_one();
         Ok(())
     }
@@ -255,7 +262,9 @@ impl Spool {
             return Ok(());
         }
         if need > self.room.file_bytes_max {
-            return Err(Error::Full { bytes_max: self.room.spool_bytes_max });
+            return Err(Error::Full {
+                bytes_max: self.room.spool_bytes_max,
+            });
         }
         // What waited before this record still belongs to the file where its room was kept.
         if let (Some(file), true) = (&self.file, before > 0) {
@@ -263,7 +272,9 @@ impl Spool {
             file.write_all_at(waiting, self.offset).map_err(Error::Write)?;
             self.offset += before as u64;
             self.pending.drain(..before);
-            self.progress.written.store(self.next_number - 1, Ordering::Release);
+            self.progress
+                .written
+                .store(self.next_number - 1, Ordering::Release);
         }
         self.rotate()
     }
@@ -271,7 +282,9 @@ impl Spool {
     fn rotate(&mut self) -> Result<(), Error> {
         let spool_bytes = self.progress.bytes(self.room.file_bytes_max);
         if spool_bytes + self.room.file_bytes_max > self.room.spool_bytes_max {
-            return Err(Error::Full { bytes_max: self.room.spool_bytes_max });
+            return Err(Error::Full {
+                bytes_max: self.room.spool_bytes_max,
+            });
         }
         let path = self.folder.join(file_name(self.progress.epoch, self.next_number));
         let file = allocate(&path, self.room.file_bytes_max).inspect_err(|_| {
@@ -282,7 +295,12 @@ impl Spool {
         if let Some(last) = files.back_mut() {
             last.last_number = Some(self.next_number - 1);
         }
-        files.push_back(SpoolFile { path, first_number: self.next_number, last_number: None, open: 0 });
+        files.push_back(SpoolFile {
+            path,
+            first_number: self.next_number,
+            last_number: None,
+            open: 0,
+        });
         drop(files);
         self.file = Some(file);
         self.offset = 0;
@@ -332,8 +350,13 @@ fn epochs_on_disk(folder: &Path) -> io::Result<BTreeMap<u64, BTreeMap<u64, PathB
     let mut epochs: BTreeMap<u64, BTreeMap<u64, PathBuf>> = BTreeMap::new();
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();
-        let name = path.file_name().and_then(|name| name.to_str()).and_then(|name| name.strip_suffix(".spool"));
-        let Some((epoch, first)) = name.and_then(|name| name.split_once('-')) else { continue };
+        let name = path
+            .file_name()
+            .and_then(|name| name.to_str())
+            .and_then(|name| name.strip_suffix(".spool"));
+        let Some((epoch, first)) = name.and_then(|name| name.split_once('-')) else {
+            continue;
+        };
         if let (Ok(epoch), Ok(first)) = (u64::from_str_radix(epoch, 16), u64::from_str_radix(first, 16)) {
             epochs.entry(epoch).or_default().insert(first, path);
         }
@@ -369,10 +392,20 @@ fn recover(
             continue;
         }
         (last_number, end) = (number - 1, offset);
-        files.push_back(SpoolFile { path, first_number, last_number: Some(last_number), open: 0 });
+        files.push_back(SpoolFile {
+            path,
+            first_number,
+            last_number: Some(last_number),
+            open: 0,
+        });
     }
-    let Some(last) = files.back_mut() else { return Ok(None) };
-    let file = OpenOptions::new().write(true).open(&last.path).map_err(Error::Write)?;
+    let Some(last) = files.back_mut() else {
+        return Ok(None);
+    };
+    let file = OpenOptions::new()
+        .write(true)
+        .open(&last.path)
+        .map_err(Error::Write)?;
     let mut closing = Vec::new();
     for of in open {
         last_number += 1;

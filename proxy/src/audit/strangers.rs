@@ -15,7 +15,12 @@ use super::now_us;
 
 /// A stranger of whom nothing is known but what was wrong.
 pub fn nobody(reason: &'static str) -> Stranger {
-    Stranger { issuer: String::new(), tenant: String::new(), subject: String::new(), reason }
+    Stranger {
+        issuer: String::new(),
+        tenant: String::new(),
+        subject: String::new(),
+        reason,
+    }
 }
 
 #[derive(Debug)]
@@ -35,7 +40,10 @@ pub struct Strangers {
 
 impl Strangers {
     pub fn new(rows_max: usize) -> Strangers {
-        Strangers { rows: Mutex::default(), rows_max }
+        Strangers {
+            rows: Mutex::default(),
+            rows_max,
+        }
     }
 
     pub fn count(&self, stranger: Stranger, source: IpAddr, refusal: &Refusal) {

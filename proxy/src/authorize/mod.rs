@@ -119,7 +119,10 @@ impl Judged {
                 |change: &Change| matches!(change, Change::Execute { .. } | Change::Fetch { .. });
             statement.takes_snapshot
                 || statement.changes.iter().any(runs_a_name)
-                || statement.effects.iter().any(|effect| effect.object != Object::Database)
+                || statement
+                    .effects
+                    .iter()
+                    .any(|effect| effect.object != Object::Database)
         })
     }
 
@@ -151,7 +154,12 @@ pub struct Recorder {
 
 impl Recorder {
     pub fn new(session: [u8; 16], record: &Record) -> Recorder {
-        Recorder { session, part: audit::part(record), refused_since_us: Cell::new(0), refused: Cell::new(0) }
+        Recorder {
+            session,
+            part: audit::part(record),
+            refused_since_us: Cell::new(0),
+            refused: Cell::new(0),
+        }
     }
 }
 
@@ -204,7 +212,11 @@ impl Authorizer {
             audit,
             digest_key,
             refusals_per_minute_max: limits.refusals_recorded_per_minute_max,
-            judged: RefCell::new(unsync::Cache::with_weighter(limits.judged_cached_max, weight, TextBytes)),
+            judged: RefCell::new(unsync::Cache::with_weighter(
+                limits.judged_cached_max,
+                weight,
+                TextBytes,
+            )),
             readings: RefCell::default(),
             views: RefCell::default(),
             ids: Cell::new(1),
@@ -223,7 +235,12 @@ impl Authorizer {
         role: &str,
         standard_conforming_strings: bool,
     ) -> Rc<Reading> {
-        let key = (catalogue.version, search_path, role.to_owned(), standard_conforming_strings);
+        let key = (
+            catalogue.version,
+            search_path,
+            role.to_owned(),
+            standard_conforming_strings,
+        );
         let mut readings = self.readings.borrow_mut();
         if let Some(reading) = readings.get(&key).and_then(Weak::upgrade) {
             return reading;
@@ -241,10 +258,18 @@ impl Authorizer {
     }
 
     /// The view of these facts; the same value for the same facts, so far as any rule looks at them.
-    pub fn view(&self, mut facts: ViewFacts, slice: impl FnOnce(&ViewFacts) -> Arc<Slice>, keep_raw_text: bool) -> Rc<View> {
+    pub fn view(
+        &self,
+        mut facts: ViewFacts,
+        slice: impl FnOnce(&ViewFacts) -> Arc<Slice>,
+        keep_raw_text: bool,
+    ) -> Rc<View> {
         let slice = slice(&facts);
         let reads = Action::ALL.iter().map(|action| slice.reads(action.name()));
-        let reads = reads.fold(postern_policies::ReadSet::NOTHING, postern_policies::ReadSet::union);
+        let reads = reads.fold(
+            postern_policies::ReadSet::NOTHING,
+            postern_policies::ReadSet::union,
+        );
         if !reads.contains(Attribute::Run) {
             facts.run = None;
         }
@@ -256,19 +281,32 @@ impl Authorizer {
             return view;
         }
         views.retain(|_, view| view.strong_count() > 0);
-        let view = Rc::new(View { id: self.next_id(), slice, facts: facts.clone(), keep_raw_text });
+        let view = Rc::new(View {
+            id: self.next_id(),
+            slice,
+            facts: facts.clone(),
+            keep_raw_text,
+        });
         views.insert(facts, Rc::downgrade(&view));
         view
     }
 
     /// What this text would do under this reading, and whether this view permits it. Records nothing.
     pub fn judge(&self, view: &View, reading: &Reading, text: &str) -> Rc<Judged> {
-        let key = KeyRef { text, reading: reading.id, view: view.id };
+        let key = KeyRef {
+            text,
+            reading: reading.id,
+            view: view.id,
+        };
         if let Some(judged) = self.judged.borrow().get(&key) {
             return judged.clone();
         }
         let judged = Rc::new(self.judge_anew(view, reading, text));
-        let key = Key { text: text.into(), reading: reading.id, view: view.id };
+        let key = Key {
+            text: text.into(),
+            reading: reading.id,
+            view: view.id,
+        };
         self.judged.borrow_mut().insert(key, judged.clone());
         judged
     }
@@ -295,16 +333,27 @@ impl Authorizer {
             }
         }
         let body = also.map_or(&[][..], |body| &body.part);
-        let entry = self.audit.intent(recorder.session, [&recorder.part, body, &judged.part]);
+        let entry = self
+            .audit
+            .intent(recorder.session, [&recorder.part, body, &judged.part]);
         let entry = entry.map_err(|error| {
             tracing::debug!(%error, "an intent could not be recorded");
             Refusal::from(&error)
         })?;
-        Ok(Permit { entry, judged: judged.clone() })
+        Ok(Permit {
+            entry,
+            judged: judged.clone(),
+        })
     }
 
     /// Records that a statement was judged, permitted and named, but not yet asked for.
-    pub fn prepared(&self, recorder: &Recorder, view: &View, judged: &Rc<Judged>, name: &str) -> Result<(), Refusal> {
+    pub fn prepared(
+        &self,
+        recorder: &Recorder,
+        view: &View,
+        judged: &Rc<Judged>,
+        name: &str,
+    ) -> Result<(), Refusal> {
         match &judged.verdict {
             Verdict::Permitted => {}
             Verdict::Refused(refusal) => return Err(self.refuse(recorder, Some(judged), refusal.clone())),
@@ -315,7 +364,9 @@ impl Authorizer {
         }
         let mut named = Vec::new();
         audit::put_text(39, name, &mut named);
-        let written = self.audit.note(Kind::Prepared, &[&recorder.part, &judged.part, &named]);
+        let written = self
+            .audit
+            .note(Kind::Prepared, &[&recorder.part, &judged.part, &named]);
         written.map(drop).map_err(|error| Refusal::from(&error))
     }
 
@@ -353,12 +404,19 @@ impl Authorizer {
 
     /// Writes down the refusals of this session that were only counted; called at its end too.
     pub fn note_counted(&self, recorder: &Recorder) {
-        let counted = recorder.refused.get().saturating_sub(self.refusals_per_minute_max);
+        let counted = recorder
+            .refused
+            .get()
+            .saturating_sub(self.refusals_per_minute_max);
         if counted == 0 {
             return;
         }
         let since_us = recorder.refused_since_us.get();
-        let count = audit::part(&Record { count: counted.into(), since_us, ..Record::default() });
+        let count = audit::part(&Record {
+            count: counted.into(),
+            since_us,
+            ..Record::default()
+        });
         if let Err(error) = self.audit.note(Kind::RefusedCounted, &[&recorder.part, &count]) {
             tracing::debug!(%error, "counted refusals could not be recorded");
         }
@@ -368,31 +426,66 @@ impl Authorizer {
     /// Whether this view may read every column of every relation that the statements name: only then may
     /// it see what the server quotes from rows in its errors.
     pub fn may_read_all(&self, view: &View, reading: &Reading, judged: &Judged) -> bool {
-        judged.analysis.statements.iter().flat_map(|statement| &statement.relations).all(|(schema, name)| {
-            let relation = reading.catalogue.relation(schema, name);
-            let columns: BTreeSet<String> = match relation {
-                Some(relation) => relation.columns.iter().cloned().collect(),
-                None => BTreeSet::from(["*".to_owned()]),
-            };
-            let facts = &view.facts;
-            let mut context = context(facts);
-            context.columns = Some(&columns);
-            context.rows_only = Some(false);
-            let resource = Resource::Table { target: &facts.target, database: &facts.database, schema, name };
-            view.slice.decide(&Question { action: "select", resource, context, whole: false }).permitted
-        })
+        judged
+            .analysis
+            .statements
+            .iter()
+            .flat_map(|statement| &statement.relations)
+            .all(|(schema, name)| {
+                let relation = reading.catalogue.relation(schema, name);
+                let columns: BTreeSet<String> = match relation {
+                    Some(relation) => relation.columns.iter().cloned().collect(),
+                    None => BTreeSet::from(["*".to_owned()]),
+                };
+                let facts = &view.facts;
+                let mut context = context(facts);
+                context.columns = Some(&columns);
+                context.rows_only = Some(false);
+                let resource = Resource::Table {
+                    target: &facts.target,
+                    database: &facts.database,
+                    schema,
+                    name,
+                };
+                view.slice
+                    .decide(&Question {
+                        action: "select",
+                        resource,
+                        context,
+                        whole: false,
+                    })
+                    .permitted
+            })
     }
 
     /// Whether the workload may be in this database under this role at all; asked when a session opens.
     pub fn may_enter(&self, view: &View) -> Result<(), Refusal> {
         let facts = &view.facts;
-        let database = Resource::Database { target: &facts.target, database: &facts.database };
-        let role = Resource::Role { target: &facts.target, role: &facts.role };
-        let asked = [("use", database, "use the database"), ("assume", role, "assume the role")];
+        let database = Resource::Database {
+            target: &facts.target,
+            database: &facts.database,
+        };
+        let role = Resource::Role {
+            target: &facts.target,
+            role: &facts.role,
+        };
+        let asked = [
+            ("use", database, "use the database"),
+            ("assume", role, "assume the role"),
+        ];
         for (action, resource, words) in asked {
-            let answer = view.slice.decide(&Question { action, resource, context: context(facts), whole: false });
+            let answer = view.slice.decide(&Question {
+                action,
+                resource,
+                context: context(facts),
+                whole: false,
+            });
             if !answer.permitted {
-                let name = if action == "use" { &facts.database } else { &facts.role };
+                let name = if action == "use" {
+                    &facts.database
+                } else {
+                    &facts.role
+                };
                 let message = format!("workload `{}` may not {words} `{name}`", facts.workload);
                 return Err(worded(message, vec![detail_of(&answer)], answer.hint));
             }
@@ -416,7 +509,14 @@ impl Authorizer {
             Err(rejection) => (Verdict::Refused(rejected(rejection)), Analysis::default()),
         };
         let part = self.statement_part(view, reading, text, &verdict, &analysis);
-        Judged { text: text.into(), reading: reading.id, view: view.id, verdict, analysis, part }
+        Judged {
+            text: text.into(),
+            reading: reading.id,
+            view: view.id,
+            verdict,
+            analysis,
+            part,
+        }
     }
 
     fn statement_part(
@@ -427,20 +527,31 @@ impl Authorizer {
         verdict: &Verdict,
         analysis: &Analysis,
     ) -> Vec<u8> {
-        let effects = analysis.statements.iter().flat_map(|statement| &statement.effects);
+        let effects = analysis
+            .statements
+            .iter()
+            .flat_map(|statement| &statement.effects);
         let permitted = !matches!(verdict, Verdict::Refused(_));
         let rules: BTreeSet<String> = if permitted {
             let questions = effects.clone().filter(|effect| !effect.implied);
-            questions.flat_map(|effect| ask(view, effect).rules).map(|rule| rule.to_string()).collect()
+            questions
+                .flat_map(|effect| ask(view, effect).rules)
+                .map(|rule| rule.to_string())
+                .collect()
         } else {
             BTreeSet::new()
         };
         // The body of a routine is code that stays behind: it is kept as it was sent.
         let defines_routine = permitted
             && effects.clone().any(|effect| {
-                matches!(effect.detail, Detail::Kind("function" | "procedure")) && effect.action == Action::Create
+                matches!(effect.detail, Detail::Kind("function" | "procedure"))
+                    && effect.action == Action::Create
             });
-        let raw_text = if view.keep_raw_text || defines_routine { text.to_owned() } else { String::new() };
+        let raw_text = if view.keep_raw_text || defines_routine {
+            text.to_owned()
+        } else {
+            String::new()
+        };
         audit::part(&Record {
             text: postern_sql::redact(text, reading.standard_conforming_strings),
             text_digest: hmac::sign(&self.digest_key, text.as_bytes()).as_ref().to_vec(),
@@ -457,7 +568,10 @@ impl Authorizer {
 }
 
 fn verdict(view: &View, analysis: &Analysis) -> Verdict {
-    let mut actions = analysis.statements.iter().flat_map(|statement| &statement.effects);
+    let mut actions = analysis
+        .statements
+        .iter()
+        .flat_map(|statement| &statement.effects);
     if actions.any(|effect| view.slice.reads(effect.action.name()).contains(Attribute::Now)) {
         return Verdict::Timed;
     }
@@ -470,7 +584,11 @@ fn verdict(view: &View, analysis: &Analysis) -> Verdict {
 /// Permitted only if every effect is; the refusal names each that is not.
 fn decide_all(view: &View, analysis: &Analysis) -> Result<(), Refusal> {
     let mut refused = Vec::new();
-    for effect in analysis.statements.iter().flat_map(|statement| &statement.effects) {
+    for effect in analysis
+        .statements
+        .iter()
+        .flat_map(|statement| &statement.effects)
+    {
         let answer = ask(view, effect);
         // What follows by inheritance needs no permit of its own, but a forbid on it holds.
         let excused = effect.implied && answer.reason == Some(Why::NoRule);
@@ -478,7 +596,9 @@ fn decide_all(view: &View, analysis: &Analysis) -> Result<(), Refusal> {
             refused.push((effect, answer));
         }
     }
-    let Some((effect, answer)) = refused.first() else { return Ok(()) };
+    let Some((effect, answer)) = refused.first() else {
+        return Ok(());
+    };
     let message = format!("workload `{}` may not {}", view.facts.workload, words(effect));
     let mut details: Vec<String> = vec![detail_of(answer)];
     for (effect, answer) in refused.iter().skip(1).take(REFUSED_EFFECTS_SHOWN_MAX - 1) {
@@ -500,7 +620,11 @@ fn worded(message: String, details: Vec<String>, hint: Option<String>) -> Refusa
 
 fn detail_of(answer: &Answer) -> String {
     let list = |rules: &[postern_policies::RuleId]| {
-        rules.iter().map(|rule| format!("`{rule}`")).collect::<Vec<_>>().join(", ")
+        rules
+            .iter()
+            .map(|rule| format!("`{rule}`"))
+            .collect::<Vec<_>>()
+            .join(", ")
     };
     match &answer.reason {
         None | Some(Why::NoRule) => "no rule permits it".to_owned(),
@@ -529,7 +653,12 @@ fn ask(view: &View, effect: &Effect) -> Answer {
         Detail::Language(language) => context.language = Some(language),
     }
     let whole = effect.object == Object::EveryTable;
-    let question = Question { action: effect.action.name(), resource: resource(facts, &effect.object), context, whole };
+    let question = Question {
+        action: effect.action.name(),
+        resource: resource(facts, &effect.object),
+        context,
+        whole,
+    };
     view.slice.decide(&question)
 }
 
@@ -543,9 +672,23 @@ fn resource<'a>(facts: &'a ViewFacts, object: &'a Object) -> Resource<'a> {
     let (target, database) = (facts.target.as_str(), facts.database.as_str());
     match object {
         Object::Database | Object::EveryTable => Resource::Database { target, database },
-        Object::Schema(schema) => Resource::Schema { target, database, schema },
-        Object::Table { schema, name } => Resource::Table { target, database, schema, name },
-        Object::Routine { schema, name } => Resource::Routine { target, database, schema, name },
+        Object::Schema(schema) => Resource::Schema {
+            target,
+            database,
+            schema,
+        },
+        Object::Table { schema, name } => Resource::Table {
+            target,
+            database,
+            schema,
+            name,
+        },
+        Object::Routine { schema, name } => Resource::Routine {
+            target,
+            database,
+            schema,
+            name,
+        },
         Object::Role(role) => Resource::Role { target, role },
     }
 }
@@ -577,18 +720,28 @@ fn words(effect: &Effect) -> String {
         Object::Table { schema, name } | Object::Routine { schema, name } => format!("{schema}.{name}"),
         Object::Role(role) => format!("role {role}"),
     };
-    let columns = effect.columns.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    let columns = effect
+        .columns
+        .iter()
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join(", ");
     let action = effect.action.name();
     match &effect.detail {
         Detail::Kind(kind) => format!("{action} {kind} in {object}"),
-        Detail::Setting { name, value: Some(value) } => format!("{action} setting {name} to {value}"),
+        Detail::Setting {
+            name,
+            value: Some(value),
+        } => format!("{action} setting {name} to {value}"),
         Detail::Setting { name, value: None } => format!("{action} setting {name}"),
         Detail::Class(class) => format!("{action} {object}, a routine of class {}", class.name()),
         Detail::Mode(mode) => format!("{action} {object} in {mode} mode"),
-        Detail::Channel(_) | Detail::Language(_) | Detail::None if columns.is_empty() => match effect.filtered {
-            Some(false) => format!("{action} {object} without a filter on its rows"),
-            _ => format!("{action} {object}"),
-        },
+        Detail::Channel(_) | Detail::Language(_) | Detail::None if columns.is_empty() => {
+            match effect.filtered {
+                Some(false) => format!("{action} {object} without a filter on its rows"),
+                _ => format!("{action} {object}"),
+            }
+        }
         Detail::Channel(_) | Detail::Language(_) | Detail::None => match effect.filtered {
             Some(false) => format!("{action} {columns} of {object} without a filter on its rows"),
             _ => format!("{action} {columns} of {object}"),
@@ -598,10 +751,15 @@ fn words(effect: &Effect) -> String {
 
 fn rejected(rejection: Rejection) -> Refusal {
     match rejection {
-        Rejection::Syntax { message, position, .. } => located(Refusal::new(Reason::Syntax, message), position),
+        Rejection::Syntax {
+            message, position, ..
+        } => located(Refusal::new(Reason::Syntax, message), position),
         Rejection::NotUnderstood { what, position } => {
             let message = "this statement cannot be judged, so it is refused";
-            located(Refusal::new(Reason::NotUnderstood, message).detail(what), position)
+            located(
+                Refusal::new(Reason::NotUnderstood, message).detail(what),
+                position,
+            )
         }
         Rejection::TooLarge { limit, .. } => {
             Refusal::new(Reason::NotUnderstood, "this statement is too large to be judged")

@@ -40,15 +40,22 @@ impl Rules {
         let sources: Vec<Source> = snapshot
             .policies
             .iter()
-            .map(|policy| Source { name: policy.name.clone(), text: policy.text.clone() })
+            .map(|policy| Source {
+                name: policy.name.clone(),
+                text: policy.text.clone(),
+            })
             .collect();
         let policies = PolicySet::load(snapshot.number, &sources, &links(&snapshot));
-        let policies = policies.map_err(|found| errors.extend(found.iter().map(ToString::to_string))).ok();
+        let policies = policies
+            .map_err(|found| errors.extend(found.iter().map(ToString::to_string)))
+            .ok();
         let known = Known::build(&snapshot).map_err(|found| errors.extend(found)).ok();
         match (policies, known) {
-            (Some(policies), Some(known)) if errors.is_empty() => {
-                Ok(Rules { snapshot, policies, known: Arc::new(known) })
-            }
+            (Some(policies), Some(known)) if errors.is_empty() => Ok(Rules {
+                snapshot,
+                policies,
+                known: Arc::new(known),
+            }),
             _ => Err(errors),
         }
     }
@@ -63,36 +70,72 @@ impl Rules {
         let says_nothing = |name: &str| ["", "-", "postern", workload.name.as_str()].contains(&name);
         let database = match database {
             "" => target.postgres.databases.first(),
-            named => target.postgres.databases.iter().find(|known| *known == named).or_else(|| {
-                target.postgres.databases.first().filter(|_| says_nothing(named) || named == target.name)
-            }),
+            named => target
+                .postgres
+                .databases
+                .iter()
+                .find(|known| *known == named)
+                .or_else(|| {
+                    target
+                        .postgres
+                        .databases
+                        .first()
+                        .filter(|_| says_nothing(named) || named == target.name)
+                }),
         };
         let database = database.ok_or_else(|| {
-            refuse(format!("target `{}` has no database `{}`", target.name, wish.database))
-                .hint(format!("it has: {}", target.postgres.databases.join(", ")))
+            refuse(format!(
+                "target `{}` has no database `{}`",
+                target.name, wish.database
+            ))
+            .hint(format!("it has: {}", target.postgres.databases.join(", ")))
         })?;
         let assume = workload.assume.iter().find(|assume| assume.target == target.name);
         let roles: &[String] = assume.map_or(&[], |assume: &Assume| &assume.roles);
         let role = roles.iter().find(|role| *role == wish.user);
-        let role = role.or_else(|| roles.first().filter(|_| says_nothing(wish.user))).ok_or_else(|| {
-            refuse(format!("workload `{}` may not log in to `{}` as `{}`", workload.name, target.name, wish.user))
+        let role = role
+            .or_else(|| roles.first().filter(|_| says_nothing(wish.user)))
+            .ok_or_else(|| {
+                refuse(format!(
+                    "workload `{}` may not log in to `{}` as `{}`",
+                    workload.name, target.name, wish.user
+                ))
                 .hint(match roles {
-                    [] => format!("give the workload a role in `assume` for target `{}`", target.name),
-                    roles => format!("use PGUSER=postern for the default role, or one of: {}", roles.join(", ")),
+                    [] => format!(
+                        "give the workload a role in `assume` for target `{}`",
+                        target.name
+                    ),
+                    roles => format!(
+                        "use PGUSER=postern for the default role, or one of: {}",
+                        roles.join(", ")
+                    ),
                 })
-        })?;
-        Ok(Place { target: target.name.clone(), database: database.clone(), role: role.clone() })
+            })?;
+        Ok(Place {
+            target: target.name.clone(),
+            database: database.clone(),
+            role: role.clone(),
+        })
     }
 
     /// By server name, then by what `options` or the database says, then by there being only one.
-    fn target_of<'a>(&'a self, workload: &Workload, wish: Wish<'a>) -> Result<(&'a Target, &'a str), Refusal> {
+    fn target_of<'a>(
+        &'a self,
+        workload: &Workload,
+        wish: Wish<'a>,
+    ) -> Result<(&'a Target, &'a str), Refusal> {
         if let Some(name) = wish.target {
-            let target = self.target(name).ok_or_else(|| refuse(format!("there is no target `{name}`")))?;
+            let target = self
+                .target(name)
+                .ok_or_else(|| refuse(format!("there is no target `{name}`")))?;
             return Ok((target, wish.database));
         }
         if let Some(server_name) = wish.server_name
-            && let Some(target) =
-                self.snapshot.targets.iter().find(|target| target.server_names.iter().any(|name| name == server_name))
+            && let Some(target) = self
+                .snapshot
+                .targets
+                .iter()
+                .find(|target| target.server_names.iter().any(|name| name == server_name))
         {
             return Ok((target, wish.database));
         }
@@ -105,7 +148,10 @@ impl Rules {
             // A database may be called like its target; then it is meant.
             return Ok((target, wish.database));
         }
-        let mut assumed = workload.assume.iter().filter_map(|assume| self.target(&assume.target));
+        let mut assumed = workload
+            .assume
+            .iter()
+            .filter_map(|assume| self.target(&assume.target));
         match (assumed.next(), assumed.next()) {
             (Some(only), None) => Ok((only, wish.database)),
             _ => Err(refuse("it is not clear which target is meant".to_owned())

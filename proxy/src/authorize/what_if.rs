@@ -16,7 +16,11 @@ pub enum Asked {
     /// A whole text, with every effect it would have.
     Sql(String),
     /// One action of the vocabulary on one resource: `schema.name`, or empty for the database.
-    Action { action: String, resource: String, columns: Vec<String> },
+    Action {
+        action: String,
+        resource: String,
+        columns: Vec<String>,
+    },
 }
 
 /// The answer, effect by effect.
@@ -53,7 +57,13 @@ pub struct Asker<'a> {
 }
 
 /// Judges without recording: by these rules, this catalogue and this path of unqualified names.
-pub fn what_if(rules: &Rules, asker: &Asker<'_>, catalogue: &Catalogue, search_path: &[String], asked: &Asked) -> WhatIf {
+pub fn what_if(
+    rules: &Rules,
+    asker: &Asker<'_>,
+    catalogue: &Catalogue,
+    search_path: &[String],
+    asked: &Asked,
+) -> WhatIf {
     let facts = ViewFacts {
         policy_epoch: rules.snapshot.number,
         workload: asker.workload.to_owned(),
@@ -66,7 +76,12 @@ pub fn what_if(rules: &Rules, asker: &Asker<'_>, catalogue: &Catalogue, search_p
         run: asker.run.clone(),
     };
     let slice = rules.policies.slice(&facts.workload, &facts.segments);
-    let view = View { id: 0, slice, facts, keep_raw_text: false };
+    let view = View {
+        id: 0,
+        slice,
+        facts,
+        keep_raw_text: false,
+    };
     let effects = match asked {
         Asked::Sql(text) => {
             let reading = postern_sql::Reading {
@@ -76,22 +91,47 @@ pub fn what_if(rules: &Rules, asker: &Asker<'_>, catalogue: &Catalogue, search_p
                 standard_conforming_strings: true,
             };
             match postern_sql::analyse(text, &reading) {
-                Ok(analysis) => analysis.statements.into_iter().flat_map(|statement| statement.effects).collect(),
+                Ok(analysis) => analysis
+                    .statements
+                    .into_iter()
+                    .flat_map(|statement| statement.effects)
+                    .collect(),
                 Err(rejection) => {
                     let refusal = rejected(rejection);
-                    let detail = refusal.detail.map(|detail| format!(": {detail}")).unwrap_or_default();
+                    let detail = refusal
+                        .detail
+                        .map(|detail| format!(": {detail}"))
+                        .unwrap_or_default();
                     let rejected = Some(format!("{}{detail}", refusal.message));
-                    return WhatIf { permitted: false, rejected, effects: Vec::new() };
+                    return WhatIf {
+                        permitted: false,
+                        rejected,
+                        effects: Vec::new(),
+                    };
                 }
             }
         }
-        Asked::Action { action, resource, columns } => match one_effect(action, resource, columns) {
+        Asked::Action {
+            action,
+            resource,
+            columns,
+        } => match one_effect(action, resource, columns) {
             Ok(effect) => vec![effect],
-            Err(message) => return WhatIf { permitted: false, rejected: Some(message), effects: Vec::new() },
+            Err(message) => {
+                return WhatIf {
+                    permitted: false,
+                    rejected: Some(message),
+                    effects: Vec::new(),
+                };
+            }
         },
     };
     let effects: Vec<EffectAnswer> = effects.iter().map(|effect| answered(&view, effect)).collect();
-    WhatIf { permitted: effects.iter().all(|effect| effect.permitted), rejected: None, effects }
+    WhatIf {
+        permitted: effects.iter().all(|effect| effect.permitted),
+        rejected: None,
+        effects,
+    }
 }
 
 fn answered(view: &View, effect: &Effect) -> EffectAnswer {
@@ -125,12 +165,19 @@ fn one_effect(action: &str, resource: &str, columns: &[String]) -> Result<Effect
     let object = match (action, resource.split_once('.')) {
         (Action::Assume, _) => Object::Role(Arc::from(resource)),
         (_, None) if resource.is_empty() => Object::Database,
-        (_, None) => Object::Table { schema: Arc::from("public"), name: Arc::from(resource) },
+        (_, None) => Object::Table {
+            schema: Arc::from("public"),
+            name: Arc::from(resource),
+        },
         (_, Some((schema, "*"))) => Object::Schema(Arc::from(schema)),
-        (Action::Execute | Action::Call, Some((schema, name))) => {
-            Object::Routine { schema: Arc::from(schema), name: Arc::from(name) }
-        }
-        (_, Some((schema, name))) => Object::Table { schema: Arc::from(schema), name: Arc::from(name) },
+        (Action::Execute | Action::Call, Some((schema, name))) => Object::Routine {
+            schema: Arc::from(schema),
+            name: Arc::from(name),
+        },
+        (_, Some((schema, name))) => Object::Table {
+            schema: Arc::from(schema),
+            name: Arc::from(name),
+        },
     };
     Ok(Effect {
         action,

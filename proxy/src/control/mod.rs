@@ -6,7 +6,7 @@
 pub mod witness;
 
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
 use aws_lc_rs::signature::{ED25519, UnparsedPublicKey};
@@ -66,12 +66,20 @@ pub struct Exchange {
 
 impl Control {
     pub fn new(config: &ControlLink, data: &Path, snapshot_bytes_max: usize) -> Result<Control, Error> {
-        let key = BASE64_STANDARD.decode(&config.snapshot_key).map_err(|_| Error::Key)?;
+        let key = BASE64_STANDARD
+            .decode(&config.snapshot_key)
+            .map_err(|_| Error::Key)?;
         if key.len() != 32 {
             return Err(Error::Key);
         }
         let snapshot_file = data.join("snapshot");
-        Ok(Control { config: config.clone(), key, snapshot_file, highest: AtomicU64::new(0), snapshot_bytes_max })
+        Ok(Control {
+            config: config.clone(),
+            key,
+            snapshot_file,
+            highest: AtomicU64::new(0),
+            snapshot_bytes_max,
+        })
     }
 
     /// Opens the stream, with mTLS both ways. The files are read anew each time, so rotation just works.
@@ -80,7 +88,10 @@ impl Control {
         let tls = ClientTlsConfig::new()
             .domain_name(&self.config.server_name)
             .ca_certificate(Certificate::from_pem(read(&self.config.ca)?))
-            .identity(Identity::from_pem(read(&self.config.certificate)?, read(&self.config.key)?));
+            .identity(Identity::from_pem(
+                read(&self.config.certificate)?,
+                read(&self.config.key)?,
+            ));
         let unreachable = |error| Error::Unreachable(Box::new(error));
         let endpoint = Endpoint::from_shared(self.config.address.clone())
             .and_then(|endpoint| endpoint.tls_config(tls))
@@ -95,7 +106,9 @@ impl Control {
         let mut client =
             LinkClient::new(channel).max_decoding_message_size(self.snapshot_bytes_max.saturating_add(1024));
         let answered = client.exchange(ReceiverStream::new(stream)).await;
-        let incoming = answered.map_err(|status| Error::Refused(Box::new(status)))?.into_inner();
+        let incoming = answered
+            .map_err(|status| Error::Refused(Box::new(status)))?
+            .into_inner();
         Ok(Exchange { outgoing, incoming })
     }
 
@@ -109,12 +122,16 @@ impl Control {
             return Err(Error::TooLarge);
         }
         let key = UnparsedPublicKey::new(&ED25519, &self.key);
-        key.verify(&signed.snapshot, &signed.signature).map_err(|_| Error::Unsigned)?;
+        key.verify(&signed.snapshot, &signed.signature)
+            .map_err(|_| Error::Unsigned)?;
         let snapshot: Snapshot =
             serde_json::from_slice(&signed.snapshot).map_err(|error| Error::Unreadable(error.to_string()))?;
         let highest = self.highest_snapshot();
         if snapshot.number < highest {
-            return Err(Error::Older { offered: snapshot.number, highest });
+            return Err(Error::Older {
+                offered: snapshot.number,
+                highest,
+            });
         }
         Ok(snapshot)
     }
@@ -142,20 +159,30 @@ impl Control {
         let kept: serde_json::Value =
             serde_json::from_slice(&text).map_err(|error| Error::Unreadable(error.to_string()))?;
         let field = |name: &str| {
-            let text = kept.get(name).and_then(serde_json::Value::as_str).unwrap_or_default();
-            BASE64_STANDARD.decode(text).map_err(|error| Error::Unreadable(error.to_string()))
+            let text = kept
+                .get(name)
+                .and_then(serde_json::Value::as_str)
+                .unwrap_or_default();
+            BASE64_STANDARD
+                .decode(text)
+                .map_err(|error| Error::Unreadable(error.to_string()))
         };
-        let signed = SignedSnapshot { snapshot: field("snapshot")?, signature: field("signature")? };
+        let signed = SignedSnapshot {
+            snapshot: field("snapshot")?,
+            signature: field("signature")?,
+        };
         let snapshot = self.verify(&signed)?;
         self.highest.fetch_max(snapshot.number, Ordering::Relaxed);
         Ok(Some((signed, snapshot)))
     }
 
-    /// Whether a fresh word is the control plane's, and about nothing older than what we have.
-    pub fn is_fresh(&self, word: &FreshWord) -> bool {
+    /// Whether a word is the control plane's, and about the snapshot that we have. One about a newer snapshot
+    /// proves that we have not heard what is current.
+    pub fn is_current(&self, word: &FreshWord) -> bool {
         let text = format!("postern fresh word\n{}\n{}\n", word.snapshot_number, word.time_ms);
         let key = UnparsedPublicKey::new(&ED25519, &self.key);
-        key.verify(text.as_bytes(), &word.signature).is_ok() && word.snapshot_number >= self.highest_snapshot()
+        key.verify(text.as_bytes(), &word.signature).is_ok()
+            && word.snapshot_number >= self.highest_snapshot()
     }
 }
 
@@ -163,11 +190,23 @@ impl Control {
 #[derive(Debug, Default)]
 pub struct LastWord {
     heard_ms: AtomicU64,
+    /// The control plane's own time of the newest word: a word that is not newer proves nothing.
+    said_ms: AtomicI64,
 }
 
+/// How far the first word's time may be from ours; later ones must only be newer than the one before.
+const FIRST_WORD_SKEW_MS_MAX: i64 = 5 * 60 * 1_000;
+
 impl LastWord {
-    pub fn heard(&self) {
-        self.heard_ms.store(boot_ms().max(1), Ordering::Relaxed);
+    /// Takes a believed word, unless it is one that was said before.
+    pub fn heard(&self, said_ms: i64, now_ms: i64) -> bool {
+        let before = self.said_ms.load(Ordering::Relaxed);
+        let newer = if before == 0 { (said_ms - now_ms).abs() <= FIRST_WORD_SKEW_MS_MAX } else { said_ms > before };
+        if newer {
+            self.said_ms.store(said_ms, Ordering::Relaxed);
+            self.heard_ms.store(boot_ms().max(1), Ordering::Relaxed);
+        }
+        newer
     }
 
     /// Nothing heard since the start counts from the start of the machine's clock: older than anything.

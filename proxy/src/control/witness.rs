@@ -40,11 +40,18 @@ impl Witness {
     pub fn load(verifier: &str, data: &Path) -> Result<Witness, Error> {
         let mut parts = verifier.splitn(3, '+');
         let (name, hash, key) = (parts.next(), parts.next(), parts.next());
-        let (Some(name), Some(hash), Some(key)) = (name, hash, key) else { return Err(Error::Verifier) };
+        let (Some(name), Some(hash), Some(key)) = (name, hash, key) else {
+            return Err(Error::Verifier);
+        };
         let key = BASE64_STANDARD.decode(key).map_err(|_| Error::Verifier)?;
         // The first byte names the algorithm; one is Ed25519.
-        let [1, key @ ..] = key.as_slice() else { return Err(Error::Verifier) };
-        let key_hash = u32::from_str_radix(hash, 16).map_err(|_| Error::Verifier)?.to_be_bytes().to_vec();
+        let [1, key @ ..] = key.as_slice() else {
+            return Err(Error::Verifier);
+        };
+        let key_hash = u32::from_str_radix(hash, 16)
+            .map_err(|_| Error::Verifier)?
+            .to_be_bytes()
+            .to_vec();
         let mut witness = Witness {
             name: name.to_owned(),
             key_hash,
@@ -69,9 +76,15 @@ impl Witness {
     /// Follows the log to a newer checkpoint.
     pub fn follow(&mut self, note: &str, proof_from: u64, proof: &[Vec<u8>]) -> Result<(), Error> {
         let (size, root) = self.open(note)?;
-        let fork = Error::Fork { from: self.size, to: size };
+        let fork = Error::Fork {
+            from: self.size,
+            to: size,
+        };
         let proof: Option<Vec<Hash>> = proof.iter().map(|hash| hash.as_slice().try_into().ok()).collect();
-        let proof = proof.ok_or(Error::Fork { from: self.size, to: size })?;
+        let proof = proof.ok_or(Error::Fork {
+            from: self.size,
+            to: size,
+        })?;
         let consistent = match self.size {
             0 => true,
             known if known == size => root == self.root,
@@ -81,7 +94,9 @@ impl Witness {
             return Err(fork);
         }
         let new = self.file.with_extension("new");
-        std::fs::write(&new, note).and_then(|()| std::fs::rename(&new, &self.file)).map_err(|_| Error::Keep)?;
+        std::fs::write(&new, note)
+            .and_then(|()| std::fs::rename(&new, &self.file))
+            .map_err(|_| Error::Keep)?;
         (self.size, self.root, self.note) = (size, root, note.to_owned());
         Ok(())
     }
@@ -91,16 +106,27 @@ impl Witness {
         let (text, signatures) = note.split_once("\n\n").ok_or(Error::Unsigned)?;
         let signed = format!("{text}\n");
         let ours = format!("\u{2014} {} ", self.name);
-        let holds = signatures.lines().filter_map(|line| line.strip_prefix(&ours)).any(|signature| {
-            let Ok(signature) = BASE64_STANDARD.decode(signature) else { return false };
-            let Some((hash, signature)) = signature.split_at_checked(4) else { return false };
-            let key = UnparsedPublicKey::new(&ED25519, &self.key);
-            hash == self.key_hash && key.verify(signed.as_bytes(), signature).is_ok()
-        });
+        let holds = signatures
+            .lines()
+            .filter_map(|line| line.strip_prefix(&ours))
+            .any(|signature| {
+                let Ok(signature) = BASE64_STANDARD.decode(signature) else {
+                    return false;
+                };
+                let Some((hash, signature)) = signature.split_at_checked(4) else {
+                    return false;
+                };
+                let key = UnparsedPublicKey::new(&ED25519, &self.key);
+                hash == self.key_hash && key.verify(signed.as_bytes(), signature).is_ok()
+            });
         let mut lines = text.lines().skip(1);
         let size = lines.next().and_then(|size| size.parse().ok());
         let root = lines.next().and_then(|root| BASE64_STANDARD.decode(root).ok());
-        match (holds, size, root.and_then(|root| Hash::try_from(root.as_slice()).ok())) {
+        match (
+            holds,
+            size,
+            root.and_then(|root| Hash::try_from(root.as_slice()).ok()),
+        ) {
             (true, Some(size), Some(root)) => Ok((size, root)),
             _ => Err(Error::Unsigned),
         }
@@ -108,7 +134,11 @@ impl Witness {
 }
 
 /// RFC 9162, section 2.1.4.2, for trees of different sizes of which neither is empty.
-fn is_consistent((first, first_root): (u64, Hash), (second, second_root): (u64, Hash), proof: &[Hash]) -> bool {
+fn is_consistent(
+    (first, first_root): (u64, Hash),
+    (second, second_root): (u64, Hash),
+    proof: &[Hash],
+) -> bool {
     if first > second || proof.is_empty() {
         return false;
     }
@@ -119,7 +149,11 @@ fn is_consistent((first, first_root): (u64, Hash), (second, second_root): (u64, 
         sn >>= 1;
     }
     // A first tree that is a complete one is not repeated at the head of the proof.
-    let start = if first.is_power_of_two() { Some(&first_root) } else { path.next() };
+    let start = if first.is_power_of_two() {
+        Some(&first_root)
+    } else {
+        path.next()
+    };
     let Some(start) = start else { return false };
     let (mut fr, mut sr) = (*start, *start);
     for step in path {
@@ -148,7 +182,10 @@ fn node(left: &Hash, right: &Hash) -> Hash {
         *place = *byte;
     }
     let mut hash = [0; 32];
-    for (place, byte) in hash.iter_mut().zip(digest::digest(&digest::SHA256, &bytes).as_ref()) {
+    for (place, byte) in hash
+        .iter_mut()
+        .zip(digest::digest(&digest::SHA256, &bytes).as_ref())
+    {
         *place = *byte;
     }
     hash

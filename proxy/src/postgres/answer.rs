@@ -80,7 +80,10 @@ impl Dialogue {
                 Ok(Heard::Forward)
             }
             b'H' | b'c' => Ok(Heard::Forward),
-            b'W' => Ok(Heard::End(Refusal::new(Reason::Unsupported, "copying both ways is not served by the gateway"))),
+            b'W' => Ok(Heard::End(Refusal::new(
+                Reason::Unsupported,
+                "copying both ways is not served by the gateway",
+            ))),
             other => Err(Error::UnknownType(char::from(other))),
         };
         heard.unwrap_or_else(|error| {
@@ -91,7 +94,11 @@ impl Dialogue {
 
     fn running(&self) -> Option<&Rc<Permit>> {
         match self.expected.front()? {
-            Expected::Query { asked: Asked::Permitted(permit), .. } | Expected::Execute { permit } => Some(permit),
+            Expected::Query {
+                asked: Asked::Permitted(permit),
+                ..
+            }
+            | Expected::Execute { permit } => Some(permit),
             _ => None,
         }
     }
@@ -109,7 +116,10 @@ impl Dialogue {
 
     fn parsed(&mut self) -> Heard {
         match self.expected.pop_front() {
-            Some(Expected::Parse { name, asked: Parsing::Permitted(judged) }) => {
+            Some(Expected::Parse {
+                name,
+                asked: Parsing::Permitted(judged),
+            }) => {
                 self.pending_parses = self.pending_parses.saturating_sub(1);
                 self.prepared.put_statement(&name, judged);
                 Heard::Forward
@@ -120,13 +130,17 @@ impl Dialogue {
     }
 
     fn bound(&mut self) -> Heard {
-        let Some(Expected::Bind { portal, permit }) = self.expected.pop_front() else { return out_of_place() };
+        let Some(Expected::Bind { portal, permit }) = self.expected.pop_front() else {
+            return out_of_place();
+        };
         self.prepared.put_portal(&portal, permit);
         Heard::Forward
     }
 
     fn closed(&mut self) -> Heard {
-        let Some(Expected::Close { kind, name }) = self.expected.pop_front() else { return out_of_place() };
+        let Some(Expected::Close { kind, name }) = self.expected.pop_front() else {
+            return out_of_place();
+        };
         match kind {
             Named::Statement => self.prepared.drop_statement(&name),
             Named::Portal => {
@@ -134,6 +148,7 @@ impl Dialogue {
                     permit.entry.close(Status::Done, &Outcome::default());
                 }
                 self.prepared.drop_portal(&name);
+                self.prepared.drop_cursor(&name);
             }
         }
         Heard::Forward
@@ -147,7 +162,10 @@ impl Dialogue {
         let tag = Fields(body).text()?;
         self.copy_in = false;
         let (permit, statement, whole) = match self.expected.front_mut() {
-            Some(Expected::Query { asked: Asked::Permitted(permit), statement }) => {
+            Some(Expected::Query {
+                asked: Asked::Permitted(permit),
+                statement,
+            }) => {
                 *statement += 1;
                 (permit.clone(), *statement - 1, false)
             }
@@ -166,13 +184,17 @@ impl Dialogue {
     /// What the statement that has just succeeded made or dropped of names.
     fn take_names(&mut self, permit: &Rc<Permit>, statement: usize) {
         let judged = &permit.judged;
-        let Some(statement) = judged.statements().get(statement) else { return };
+        let Some(statement) = judged.statements().get(statement) else {
+            return;
+        };
         for change in &statement.changes {
             match change {
                 Change::Prepare { name, .. } => self.prepared.put_statement(name, judged.clone()),
                 Change::Deallocate(Some(name)) => self.prepared.drop_statement(name),
                 Change::Deallocate(None) => self.prepared.drop_statements(),
-                Change::Declare { cursor, hold, .. } => self.prepared.put_cursor(cursor, judged.clone(), *hold),
+                Change::Declare { cursor, hold, .. } => {
+                    self.prepared.put_cursor(cursor, judged.clone(), *hold)
+                }
                 Change::CloseCursor(Some(name)) => self.prepared.drop_cursor(name),
                 Change::CloseCursor(None) => self.prepared.drop_cursors(),
                 Change::Discard(Discard::All) => {
@@ -215,25 +237,41 @@ impl Dialogue {
 
     fn error(&mut self, body: &[u8]) -> Result<Heard, Error> {
         let fields = message::notice_fields(body)?;
-        let sqlstate = fields.iter().find(|(letter, _)| *letter == b'C').map_or("", |(_, code)| *code);
+        let sqlstate = fields
+            .iter()
+            .find(|(letter, _)| *letter == b'C')
+            .map_or("", |(_, code)| *code);
         self.copy_in = false;
         if self.moved && self.doubt == Doubt::Clean {
             self.doubt = Doubt::Dirty;
         }
         match self.expected.front() {
-            Some(Expected::Query { asked: Asked::Refused(refusal), .. }) => {
+            Some(Expected::Query {
+                asked: Asked::Refused(refusal),
+                ..
+            }) => {
                 put_refusal(&mut self.to_client, &refusal.clone());
                 Ok(Heard::Instead)
             }
-            Some(Expected::Query { asked: Asked::Permitted(permit), .. }) => {
+            Some(Expected::Query {
+                asked: Asked::Permitted(permit),
+                ..
+            }) => {
                 let permit = permit.clone();
                 permit.entry.close(Status::Failed, &Outcome { sqlstate });
                 self.put_guarded(b'E', &fields, Some(&permit));
                 Ok(Heard::Instead)
             }
             Some(Expected::Own(_)) => {
-                tracing::warn!(target = self.place.target, sqlstate, "the target did not say what names mean");
-                Ok(Heard::End(Refusal::new(Reason::Unavailable, "the target did not tell what names mean now")))
+                tracing::warn!(
+                    target = self.place.target,
+                    sqlstate,
+                    "the target did not say what names mean"
+                );
+                Ok(Heard::End(Refusal::new(
+                    Reason::Unavailable,
+                    "the target did not tell what names mean now",
+                )))
             }
             // An error that nobody asked for ends the connection by itself: shutdown, or an ended backend.
             Some(Expected::Sync) | None => {
@@ -250,9 +288,14 @@ impl Dialogue {
     /// The first message of a pipeline that fails takes the others with it, up to the Sync.
     fn skip_to_sync(&mut self, sqlstate: &str, fields: &[(u8, &str)]) {
         let mut first = true;
-        while let Some(expected) = self.expected.pop_front_if(|expected| !matches!(expected, Expected::Sync)) {
+        while let Some(expected) = self
+            .expected
+            .pop_front_if(|expected| !matches!(expected, Expected::Sync))
+        {
             let status = if first { Status::Failed } else { Status::Skipped };
-            let outcome = Outcome { sqlstate: if first { sqlstate } else { "" } };
+            let outcome = Outcome {
+                sqlstate: if first { sqlstate } else { "" },
+            };
             match &expected {
                 Expected::Parse { asked, .. } => {
                     self.pending_parses = self.pending_parses.saturating_sub(1);
@@ -288,12 +331,18 @@ impl Dialogue {
 
     /// What the server quotes from rows goes on only to those who may read every column of the tables.
     fn put_guarded(&mut self, tag: u8, fields: &[(u8, &str)], permit: Option<&Rc<Permit>>) {
-        let class = fields.iter().find(|(letter, _)| *letter == b'C').map_or("", |(_, code)| *code);
+        let class = fields
+            .iter()
+            .find(|(letter, _)| *letter == b'C')
+            .map_or("", |(_, code)| *code);
         let quotes_values = class.starts_with("22") || class.starts_with("23");
-        let secretive = fields.iter().any(|(letter, _)| matches!(letter, b'D' | b'W' | b'q' | b'p'));
+        let secretive = fields
+            .iter()
+            .any(|(letter, _)| matches!(letter, b'D' | b'W' | b'q' | b'p'));
         let may_see = !(quotes_values || secretive)
             || permit.is_some_and(|permit| {
-                self.authorizer.may_read_all(&self.view, &self.reading, &permit.judged)
+                self.authorizer
+                    .may_read_all(&self.view, &self.reading, &permit.judged)
             });
         put(&mut self.to_client, tag, |body| {
             for (letter, text) in fields {
@@ -326,7 +375,10 @@ impl Dialogue {
                 return Ok(Heard::Instead);
             }
             "client_encoding" if value != "UTF8" => {
-                return Ok(Heard::End(Refusal::new(Reason::Ended, "the session's `client_encoding` is no longer UTF-8")));
+                return Ok(Heard::End(Refusal::new(
+                    Reason::Ended,
+                    "the session's `client_encoding` is no longer UTF-8",
+                )));
             }
             "standard_conforming_strings" | "search_path" | "session_authorization" | "is_superuser"
                 if self.doubt == Doubt::Clean =>
@@ -339,10 +391,16 @@ impl Dialogue {
     }
 
     fn own_answer(&mut self, tag: u8, body: &[u8]) -> Result<Heard, Error> {
-        let Some(Expected::Own(own)) = self.expected.front_mut() else { return Ok(out_of_place()) };
+        let Some(Expected::Own(own)) = self.expected.front_mut() else {
+            return Ok(out_of_place());
+        };
         match tag {
             b'D' => {
-                let value = message::row_values(body)?.into_iter().next().flatten().unwrap_or_default();
+                let value = message::row_values(body)?
+                    .into_iter()
+                    .next()
+                    .flatten()
+                    .unwrap_or_default();
                 own.values.push(value.to_owned());
             }
             b'3' => own.closed += 1,
@@ -365,23 +423,40 @@ impl Dialogue {
         }
         let unusable = |error| {
             tracing::warn!(%error, "the target's answer about its names cannot be used");
-            Heard::End(Refusal::new(Reason::Unavailable, "the target did not tell what names mean now"))
+            Heard::End(Refusal::new(
+                Reason::Unavailable,
+                "the target did not tell what names mean now",
+            ))
         };
-        let [.., facts, catalogue] = own.values.as_slice() else { return out_of_place() };
+        let [.., facts, catalogue] = own.values.as_slice() else {
+            return out_of_place();
+        };
         let facts = match read_facts(facts) {
             Ok(facts) => facts,
             Err(error) => return unusable(error),
         };
         let shared = self.names.newest();
-        let catalogue = match read_catalogue(catalogue, Some(&shared), self.shared.limits.catalogue_relations_max) {
+        let catalogue = match read_catalogue(
+            catalogue,
+            Some(&shared),
+            self.shared.limits.catalogue_relations_max,
+        ) {
             Ok(catalogue) => catalogue,
             Err(error) => return unusable(error),
         };
         if facts.role != self.place.role || facts.session_role != self.place.role {
-            return Heard::End(Refusal::new(Reason::Ended, "the session's role is no longer the one it was opened with"));
+            return Heard::End(Refusal::new(
+                Reason::Ended,
+                "the session's role is no longer the one it was opened with",
+            ));
         }
+        self.prepared.keep_as_served(&facts.prepared, &facts.cursors);
         let same = std::sync::Arc::ptr_eq(&catalogue, &shared);
-        self.source = if same { Source::Shared } else { Source::Own(Instant::now()) };
+        self.source = if same {
+            Source::Shared
+        } else {
+            Source::Own(Instant::now())
+        };
         if !same {
             self.names.refresh_soon();
         }

@@ -92,8 +92,14 @@ impl CancelKeys {
             // Some drivers keep the process id in a signed number.
             let pid = u32::from_be_bytes(pid) & 0x7fff_ffff;
             if let dashmap::Entry::Vacant(place) = self.held.entry(pid) {
-                place.insert(Held { secret: secret.clone(), cancelable: cancelable.clone() });
-                return Ok(IssuedKey { key: CancelKey { pid, secret }, keys: self.clone() });
+                place.insert(Held {
+                    secret: secret.clone(),
+                    cancelable: cancelable.clone(),
+                });
+                return Ok(IssuedKey {
+                    key: CancelKey { pid, secret },
+                    keys: self.clone(),
+                });
             }
         }
     }
@@ -138,7 +144,10 @@ pub async fn cancel(cancelable: &Cancelable, limits: &Limits) -> Result<(), upst
         if dial.credential.verify != Verify::Disable {
             let mut request = 8_u32.to_be_bytes().to_vec();
             request.extend_from_slice(&SSL_REQUEST.to_be_bytes());
-            socket.write_all(&request).await.map_err(upstream::Error::Unreachable)?;
+            socket
+                .write_all(&request)
+                .await
+                .map_err(upstream::Error::Unreachable)?;
             if socket.read_u8().await.map_err(upstream::Error::Unreachable)? != b'S' {
                 return Err(upstream::Error::NoTls);
             }
@@ -150,11 +159,16 @@ pub async fn cancel(cancelable: &Cancelable, limits: &Limits) -> Result<(), upst
         request.extend_from_slice(&CANCEL_REQUEST.to_be_bytes());
         request.extend_from_slice(&cancelable.backend_pid.to_be_bytes());
         request.extend_from_slice(&cancelable.backend_key);
-        stream.write_all(&request).await.map_err(upstream::Error::Unreachable)?;
+        stream
+            .write_all(&request)
+            .await
+            .map_err(upstream::Error::Unreachable)?;
         stream.flush().await.map_err(upstream::Error::Unreachable)?;
         // The server closes when it has acted; waiting keeps a later statement from being hit.
         let _ = stream.read_u8().await;
         Ok(())
     };
-    tokio::time::timeout(timeout, sent).await.map_err(|_| upstream::Error::TimedOut)?
+    tokio::time::timeout(timeout, sent)
+        .await
+        .map_err(|_| upstream::Error::TimedOut)?
 }

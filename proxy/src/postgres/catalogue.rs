@@ -3,6 +3,7 @@
 //! Both are asked in SQL that means the same under every `search_path`, because a session's own connection
 //! is asked too: each name is qualified, each operator is `pg_catalog`'s, no cast is left to be guessed.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
@@ -36,6 +37,9 @@ pub struct Facts {
     pub client_encoding: String,
     pub server_version: u32,
     pub backend_start: String,
+    /// The texts behind the names that the server knows now: functions may have changed them.
+    pub prepared: BTreeMap<String, String>,
+    pub cursors: BTreeMap<String, String>,
     /// What the role could do beyond any policy: superuser, or reach files, programs or other sessions.
     pub dangers: Vec<String>,
 }
@@ -55,10 +59,20 @@ pub fn read_facts(json: &str) -> Result<Facts, Error> {
 }
 
 /// Reads a catalogue and gives it a version of its own, unless it says the same as `known`.
-pub fn read_catalogue(json: &str, known: Option<&Arc<Catalogue>>, relations_max: usize) -> Result<Arc<Catalogue>, Error> {
+pub fn read_catalogue(
+    json: &str,
+    known: Option<&Arc<Catalogue>>,
+    relations_max: usize,
+) -> Result<Arc<Catalogue>, Error> {
     static VERSION: AtomicU64 = AtomicU64::new(1);
     let mut catalogue: Catalogue = serde_json::from_str(json)?;
-    if catalogue.schemas.values().map(|schema| schema.relations.len()).sum::<usize>() > relations_max {
+    if catalogue
+        .schemas
+        .values()
+        .map(|schema| schema.relations.len())
+        .sum::<usize>()
+        > relations_max
+    {
         return Err(Error::TooMany);
     }
     if let Some(known) = known {
@@ -78,7 +92,10 @@ static CATALOGUE: LazyLock<String> = LazyLock::new(|| qualified(CATALOGUE_TEXT))
 fn qualified(text: &str) -> String {
     let mut text = text.to_owned();
     for operator in ["=", "<>", ">=", "~"] {
-        text = text.replace(&format!(" {operator} "), &format!(" OPERATOR(pg_catalog.{operator}) "));
+        text = text.replace(
+            &format!(" {operator} "),
+            &format!(" OPERATOR(pg_catalog.{operator}) "),
+        );
     }
     text
 }
@@ -92,6 +109,10 @@ const FACTS_TEXT: &str = "SELECT pg_catalog.json_build_object(
   'server_version', pg_catalog.current_setting('server_version_num')::pg_catalog.int4,
   'backend_start', coalesce((SELECT pg_catalog.date_part('epoch', a.backend_start)::pg_catalog.text FROM pg_catalog.pg_stat_activity a
     WHERE a.pid = pg_catalog.pg_backend_pid()), ''),
+  'prepared', coalesce((SELECT pg_catalog.json_object_agg(s.name, s.statement)
+    FROM pg_catalog.pg_prepared_statements s), '{}'::pg_catalog.json),
+  'cursors', coalesce((SELECT pg_catalog.json_object_agg(c.name, c.statement)
+    FROM pg_catalog.pg_cursors c), '{}'::pg_catalog.json),
   'dangers', coalesce((SELECT pg_catalog.json_agg(r.rolname) FROM pg_catalog.pg_roles r
     WHERE (r.rolsuper OR r.rolname = ANY (ARRAY['pg_read_server_files', 'pg_write_server_files',
         'pg_execute_server_program', 'pg_signal_backend',
@@ -200,11 +221,14 @@ impl SharedCatalogue {
     }
 
     fn age_ms(&self) -> u64 {
-        self.now_ms().saturating_sub(self.confirmed_ms.load(Ordering::Relaxed))
+        self.now_ms()
+            .saturating_sub(self.confirmed_ms.load(Ordering::Relaxed))
     }
 
     fn now_ms(&self) -> u64 {
-        u64::try_from(self.born.elapsed().as_millis()).unwrap_or(u64::MAX).saturating_add(1)
+        u64::try_from(self.born.elapsed().as_millis())
+            .unwrap_or(u64::MAX)
+            .saturating_add(1)
     }
 
     async fn refresh(&self, limits: &Limits) -> Result<(), connect::Error> {
@@ -235,7 +259,11 @@ impl Catalogues {
         age_seconds_max: u64,
         limits: &Limits,
     ) -> Result<Arc<SharedCatalogue>, connect::Error> {
-        let cell = self.by_place.entry((target.to_owned(), dial.database.clone())).or_default().clone();
+        let cell = self
+            .by_place
+            .entry((target.to_owned(), dial.database.clone()))
+            .or_default()
+            .clone();
         let loaded = cell.get_or_try_init(|| async {
             let born = Instant::now();
             let catalogue = load(&dial, None, limits).await?;
@@ -267,9 +295,15 @@ impl Catalogues {
 
     /// Reads again what is half as old as allowed, and lets go of what nobody uses.
     pub async fn refresh_due(&self, limits: &Limits) {
-        let all: Vec<_> = self.by_place.iter().filter_map(|cell| Some((cell.key().clone(), cell.get()?.clone()))).collect();
+        let all: Vec<_> = self
+            .by_place
+            .iter()
+            .filter_map(|cell| Some((cell.key().clone(), cell.get()?.clone())))
+            .collect();
         for (place, shared) in all {
-            let unused_ms = shared.now_ms().saturating_sub(shared.used_ms.load(Ordering::Relaxed));
+            let unused_ms = shared
+                .now_ms()
+                .saturating_sub(shared.used_ms.load(Ordering::Relaxed));
             if unused_ms > UNUSED_MS_MAX && Arc::strong_count(&shared) <= 2 {
                 self.by_place.remove(&place);
                 continue;
@@ -286,12 +320,18 @@ impl Catalogues {
 }
 
 /// Reads a catalogue by a connection of its own.
-pub async fn load(dial: &Dial, known: Option<&Arc<Catalogue>>, limits: &Limits) -> Result<Arc<Catalogue>, connect::Error> {
+pub async fn load(
+    dial: &Dial,
+    known: Option<&Arc<Catalogue>>,
+    limits: &Limits,
+) -> Result<Arc<Catalogue>, connect::Error> {
     let mut connected = connect::connect(dial, limits).await?;
     connected.wire.allow(limits.catalogue_bytes_max);
     let asked = connected.wire.ask_one(catalogue_query());
     let timeout = Duration::from_millis(limits.connect_timeout_ms);
-    let json = tokio::time::timeout(timeout, asked).await.map_err(|_| connect::Error::TimedOut)??;
+    let json = tokio::time::timeout(timeout, asked)
+        .await
+        .map_err(|_| connect::Error::TimedOut)??;
     connected.wire.goodbye().await;
     Ok(read_catalogue(&json, known, limits.catalogue_relations_max)?)
 }

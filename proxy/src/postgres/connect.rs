@@ -7,7 +7,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use postgres_protocol::authentication::sasl::{ChannelBinding, SCRAM_SHA_256, SCRAM_SHA_256_PLUS, ScramSha256};
+use postgres_protocol::authentication::sasl::{
+    ChannelBinding, SCRAM_SHA_256, SCRAM_SHA_256_PLUS, ScramSha256,
+};
 use secrecy::ExposeSecret;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -43,8 +45,12 @@ pub enum Error {
 impl From<&Error> for Refusal {
     fn from(error: &Error) -> Refusal {
         let detail = match error {
-            Error::Upstream(_) | Error::Closed | Error::Io(_) | Error::TimedOut => "the target cannot be reached now",
-            Error::Protocol(_) | Error::Facts(_) => "the target's answers are not those of a PostgreSQL server",
+            Error::Upstream(_) | Error::Closed | Error::Io(_) | Error::TimedOut => {
+                "the target cannot be reached now"
+            }
+            Error::Protocol(_) | Error::Facts(_) => {
+                "the target's answers are not those of a PostgreSQL server"
+            }
             Error::Login(_) | Error::Scram => "the target did not prove itself as its credential demands",
             Error::Refused { .. } => "the target refused the gateway's login",
         };
@@ -77,7 +83,9 @@ pub struct Connected {
 /// Logs in and asks for the facts, all within `connect_timeout_ms`.
 pub async fn connect(dial: &Dial, limits: &Limits) -> Result<Connected, Error> {
     let timeout = Duration::from_millis(limits.connect_timeout_ms);
-    tokio::time::timeout(timeout, log_in(dial, limits)).await.map_err(|_| Error::TimedOut)?
+    tokio::time::timeout(timeout, log_in(dial, limits))
+        .await
+        .map_err(|_| Error::TimedOut)?
 }
 
 async fn log_in(dial: &Dial, limits: &Limits) -> Result<Connected, Error> {
@@ -106,7 +114,13 @@ async fn log_in(dial: &Dial, limits: &Limits) -> Result<Connected, Error> {
     }
     let json = wire.ask_one(catalogue::facts_query()).await?;
     let facts = catalogue::read_facts(&json)?;
-    Ok(Connected { wire, pid, key, parameters, facts })
+    Ok(Connected {
+        wire,
+        pid,
+        key,
+        parameters,
+        facts,
+    })
 }
 
 /// The socket, with TLS as the credential demands (manual, "SSL Session Encryption").
@@ -189,9 +203,14 @@ async fn scram(wire: &mut Wire, password: &str, mechanisms: &[u8], limits: &Limi
     const FINAL: u32 = 12;
     let offered: Vec<&[u8]> = mechanisms.split(|byte| *byte == 0).collect();
     let offers = |name: &str| offered.contains(&name.as_bytes());
-    let endpoint = wire.stream.certificate().map(|certificate| endpoint_hash(certificate));
+    let endpoint = wire
+        .stream
+        .certificate()
+        .map(|certificate| endpoint_hash(certificate));
     let (mechanism, binding) = match endpoint {
-        Some(hash) if offers(SCRAM_SHA_256_PLUS) => (SCRAM_SHA_256_PLUS, ChannelBinding::tls_server_end_point(hash)),
+        Some(hash) if offers(SCRAM_SHA_256_PLUS) => {
+            (SCRAM_SHA_256_PLUS, ChannelBinding::tls_server_end_point(hash))
+        }
         Some(_) if offers(SCRAM_SHA_256) => (SCRAM_SHA_256, ChannelBinding::unrequested()),
         None if offers(SCRAM_SHA_256) => (SCRAM_SHA_256, ChannelBinding::unsupported()),
         _ => return Err(Error::Login("no SCRAM mechanism that we know")),
@@ -205,7 +224,9 @@ async fn scram(wire: &mut Wire, password: &str, mechanisms: &[u8], limits: &Limi
         body.extend_from_slice(message);
     });
     wire.send(&first).await?;
-    let (CONTINUE, challenge) = authentication(wire).await? else { return Err(Error::Scram) };
+    let (CONTINUE, challenge) = authentication(wire).await? else {
+        return Err(Error::Scram);
+    };
     if iterations(&challenge).is_none_or(|count| count > limits.scram_iterations_max) {
         return Err(Error::Scram);
     }
@@ -213,14 +234,19 @@ async fn scram(wire: &mut Wire, password: &str, mechanisms: &[u8], limits: &Limi
     let mut second = Vec::new();
     put(&mut second, b'p', |body| body.extend_from_slice(scram.message()));
     wire.send(&second).await?;
-    let (FINAL, proof) = authentication(wire).await? else { return Err(Error::Scram) };
+    let (FINAL, proof) = authentication(wire).await? else {
+        return Err(Error::Scram);
+    };
     scram.finish(&proof).map_err(|_| Error::Scram)
 }
 
 /// The `i=` of a server's first SCRAM message.
 fn iterations(challenge: &[u8]) -> Option<u32> {
     let text = std::str::from_utf8(challenge).ok()?;
-    text.split(',').find_map(|field| field.strip_prefix("i="))?.parse().ok()
+    text.split(',')
+        .find_map(|field| field.strip_prefix("i="))?
+        .parse()
+        .ok()
 }
 
 /// The hash of a certificate by its own signature's hash, SHA-256 at least (RFC 5929, section 4.1).
@@ -245,8 +271,13 @@ fn endpoint_hash(certificate: &[u8]) -> Vec<u8> {
 
 fn refused(body: &[u8]) -> Error {
     let fields = message::notice_fields(body).unwrap_or_default();
-    let sqlstate = fields.iter().find(|(letter, _)| *letter == b'C').map_or("", |(_, code)| *code);
-    Error::Refused { sqlstate: sqlstate.to_owned() }
+    let sqlstate = fields
+        .iter()
+        .find(|(letter, _)| *letter == b'C')
+        .map_or("", |(_, code)| *code);
+    Error::Refused {
+        sqlstate: sqlstate.to_owned(),
+    }
 }
 
 /// A connection spoken to one message at a time: at login, and by the gateway's own questions.
@@ -265,7 +296,11 @@ impl Wire {
 
     /// A wire on a stream from which nothing has been read ahead.
     pub fn new(stream: Upstream, message_bytes_max: usize) -> Wire {
-        Wire { stream, buffer: Vec::new(), message_bytes_max }
+        Wire {
+            stream,
+            buffer: Vec::new(),
+            message_bytes_max,
+        }
     }
 
     /// Allows longer answers, for a catalogue.
@@ -337,7 +372,11 @@ impl Wire {
     /// The one value of a question that has one.
     pub async fn ask_one(&mut self, text: &str) -> Result<String, Error> {
         let rows = self.ask(text).await?;
-        let value = rows.into_iter().next().and_then(|row| row.into_iter().next()).flatten();
+        let value = rows
+            .into_iter()
+            .next()
+            .and_then(|row| row.into_iter().next())
+            .flatten();
         value.ok_or(Error::Login("no answer about itself"))
     }
 }

@@ -18,7 +18,10 @@ pub struct Ending {
 pub async fn end_backends(endings: Vec<Ending>, limits: &Limits) {
     let mut by_address: HashMap<String, Vec<Ending>> = HashMap::new();
     for ending in endings {
-        by_address.entry(ending.gateway_dial.address.clone()).or_default().push(ending);
+        by_address
+            .entry(ending.gateway_dial.address.clone())
+            .or_default()
+            .push(ending);
     }
     for (_, endings) in by_address {
         let terminated = terminate(&endings, limits).await.unwrap_or_else(|error| {
@@ -26,7 +29,10 @@ pub async fn end_backends(endings: Vec<Ending>, limits: &Limits) {
             Vec::new()
         });
         // A cancel needs no right but the key, and the key is of this backend only.
-        for ending in endings.iter().filter(|ending| !terminated.contains(&ending.cancelable.backend_pid)) {
+        for ending in endings
+            .iter()
+            .filter(|ending| !terminated.contains(&ending.cancelable.backend_pid))
+        {
             match cancel(&ending.cancelable, limits).await {
                 Ok(()) => tracing::warn!("a backend was cancelled, for want of the right to terminate it"),
                 Err(error) => tracing::warn!(%error, "a backend could not be cancelled either"),
@@ -38,7 +44,9 @@ pub async fn end_backends(endings: Vec<Ending>, limits: &Limits) {
 /// Returns the process ids that were terminated. Seeing when others' backends started takes the role
 /// `pg_read_all_stats`, and ending them `pg_signal_backend`.
 async fn terminate(endings: &[Ending], limits: &Limits) -> Result<Vec<i32>, connect::Error> {
-    let Some(first) = endings.first() else { return Ok(Vec::new()) };
+    let Some(first) = endings.first() else {
+        return Ok(Vec::new());
+    };
     let pairs: Vec<String> = endings
         .iter()
         .filter_map(|ending| ending.cancelable.live.backend())
@@ -53,5 +61,8 @@ async fn terminate(endings: &[Ending], limits: &Limits) -> Result<Vec<i32>, conn
     );
     let rows = connected.wire.ask(&question).await?;
     connected.wire.goodbye().await;
-    Ok(rows.into_iter().filter_map(|row| row.first()?.as_ref()?.parse().ok()).collect())
+    Ok(rows
+        .into_iter()
+        .filter_map(|row| row.first()?.as_ref()?.parse().ok())
+        .collect())
 }

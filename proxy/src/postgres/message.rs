@@ -37,13 +37,20 @@ pub struct Header {
 
 /// Reads a header, or `None` while its five bytes are not all there.
 pub fn header(buffer: &[u8]) -> Result<Option<Header>, Error> {
-    let Some((tag, rest)) = buffer.split_first() else { return Ok(None) };
-    let Some(length) = rest.first_chunk::<4>() else { return Ok(None) };
+    let Some((tag, rest)) = buffer.split_first() else {
+        return Ok(None);
+    };
+    let Some(length) = rest.first_chunk::<4>() else {
+        return Ok(None);
+    };
     let length = usize::try_from(i32::from_be_bytes(*length)).map_err(|_| Error::Length)?;
     if length < 4 {
         return Err(Error::Length);
     }
-    Ok(Some(Header { tag: *tag, bytes: length + 1 }))
+    Ok(Some(Header {
+        tag: *tag,
+        bytes: length + 1,
+    }))
 }
 
 /// How a client's message of this type is read: whole up to a limit, or by header only.
@@ -58,7 +65,10 @@ pub fn client_reading(tag: u8, limits: &Limits) -> Result<Reading, Error> {
     /// What a Parse carries besides its text: a name, and the numbers of 65,535 parameter types.
     const BESIDE_TEXT_BYTES_MAX: usize = 4 * 65_536;
     let (bytes_max, limit) = match tag {
-        b'Q' | b'P' => (limits.statement_bytes_max.saturating_add(BESIDE_TEXT_BYTES_MAX), "statement_bytes_max"),
+        b'Q' | b'P' => (
+            limits.statement_bytes_max.saturating_add(BESIDE_TEXT_BYTES_MAX),
+            "statement_bytes_max",
+        ),
         b'B' => (limits.bind_bytes_max, "bind_bytes_max"),
         b'D' | b'E' | b'C' | b'H' | b'S' | b'X' | b'c' | b'f' | b'F' => {
             (limits.message_bytes_max, "message_bytes_max")
@@ -174,7 +184,11 @@ impl<'a> Fields<'a> {
     }
 
     pub fn end(&self) -> Result<(), Error> {
-        if self.0.is_empty() { Ok(()) } else { Err(Error::Length) }
+        if self.0.is_empty() {
+            Ok(())
+        } else {
+            Err(Error::Length)
+        }
     }
 
     /// A 16-bit count. PostgreSQL reads it unsigned since 13, so we do.
@@ -214,7 +228,9 @@ pub fn put(buffer: &mut Vec<u8>, tag: u8, body: impl FnOnce(&mut Vec<u8>)) {
     let start = buffer.len();
     buffer.extend_from_slice(&[tag, 0, 0, 0, 0]);
     body(buffer);
-    let length = u32::try_from(buffer.len() - start - 1).unwrap_or(u32::MAX).to_be_bytes();
+    let length = u32::try_from(buffer.len() - start - 1)
+        .unwrap_or(u32::MAX)
+        .to_be_bytes();
     for (place, byte) in buffer.iter_mut().skip(start + 1).zip(length) {
         *place = byte;
     }
@@ -311,7 +327,10 @@ pub fn notice_fields(body: &[u8]) -> Result<Vec<(u8, &str)>, Error> {
 
 /// The rows that a `CommandComplete` tag counts: its last word, when that is a number.
 pub fn rows_of(tag: &str) -> u64 {
-    tag.rsplit(' ').next().and_then(|word| word.parse().ok()).unwrap_or(0)
+    tag.rsplit(' ')
+        .next()
+        .and_then(|word| word.parse().ok())
+        .unwrap_or(0)
 }
 
 #[cfg(test)]
@@ -331,7 +350,13 @@ mod tests {
             put_text(body, "s");
             body.extend_from_slice(&[0, 0, 0, 1, 0, 0, 0, 3, b'a', b'b', b'c', 0, 0]);
         });
-        assert_eq!(read(&whole), Ok(Frontend::Bind { portal: "p", statement: "s" }));
+        assert_eq!(
+            read(&whole),
+            Ok(Frontend::Bind {
+                portal: "p",
+                statement: "s"
+            })
+        );
         for end in HEADER_BYTES..whole.len() {
             assert!(read(&whole[..end]).is_err(), "cut at {end}");
         }

@@ -31,9 +31,9 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 
-pub use crate::authorize::Place;
 use crate::audit;
 use crate::audit::strangers::{Strangers, nobody};
+pub use crate::authorize::Place;
 use crate::authorize::{Authorizer, Recorder, Rules, View, ViewFacts, Wish};
 use crate::config::Limits;
 use crate::control::LastWord;
@@ -106,7 +106,16 @@ async fn serve_client(mut client: Client, source: IpAddr, shared: &Arc<Shared>, 
     match opened {
         Ok((session, place, view)) => {
             let recorder = recorder(&session, &record);
-            let result = converse(&mut client, &session, recorder, (place, view), &rules, shared, worker).await;
+            let result = converse(
+                &mut client,
+                &session,
+                recorder,
+                (place, view),
+                &rules,
+                shared,
+                worker,
+            )
+            .await;
             if let Err(refusal) = result {
                 startup::say(&mut client.stream, &refusal).await;
             }
@@ -140,7 +149,9 @@ async fn open(
     record.database.clone_from(&place.database);
     record.role.clone_from(&place.role);
     if let Some(target) = rules.target(&place.target)
-        && shared.last_word.is_older_than(Duration::from_secs(target.unheard_seconds_max.into()))
+        && shared
+            .last_word
+            .is_older_than(Duration::from_secs(target.unheard_seconds_max.into()))
     {
         return Err(Refusal::from(&Ended::Unheard));
     }
@@ -163,21 +174,35 @@ async fn converse(
 ) -> Result<(), Refusal> {
     let authorizer = &worker.authorizer;
     let audit = authorizer.audit();
-    audit.note(Kind::SessionOpened, &[&recorder.part]).map_err(|error| Refusal::from(&error))?;
-    let mut ended = EndNote { authorizer: authorizer.clone(), recorder: Some(recorder), why: String::new() };
+    audit
+        .note(Kind::SessionOpened, &[&recorder.part])
+        .map_err(|error| Refusal::from(&error))?;
+    let mut ended = EndNote {
+        authorizer: authorizer.clone(),
+        recorder: Some(recorder),
+        why: String::new(),
+    };
     let recorder = ended.recorder.as_ref().ok_or_else(gone)?;
 
     let identity = session.live().identity();
     let workload = &identity.workload().name;
     let target = rules.target(&place.target).ok_or_else(gone)?;
-    let our_name = settings::our_application_name(workload, identity.run().and_then(|run| run.run_id.as_deref()));
+    let our_name =
+        settings::our_application_name(workload, identity.run().and_then(|run| run.run_id.as_deref()));
     let dial = dial(target, &place, our_name.clone(), shared)?;
-    let key = Key { workload: workload.clone(), place: place.clone(), snapshot: rules.snapshot.number };
+    let key = Key {
+        workload: workload.clone(),
+        place: place.clone(),
+        snapshot: rules.snapshot.number,
+    };
     let gateway_dial = gateway_dial(target, &place, shared)?;
     let age_max = target.postgres.catalogue_age_seconds_max.into();
 
     let log_in = async {
-        let names = shared.catalogues.of(&place.target, gateway_dial, age_max, &shared.limits).await?;
+        let names = shared
+            .catalogues
+            .of(&place.target, gateway_dial, age_max, &shared.limits)
+            .await?;
         let (connected, opened) = warm_or_new(&key, &dial, shared, worker).await?;
         Ok::<_, connect::Error>((names, connected, opened))
     };
@@ -186,12 +211,20 @@ async fn converse(
         Refusal::from(&error)
     })?;
     harmless(&connected, target, &place)?;
-    session.live().set_backend(Some(Backend { pid: connected.pid, started: connected.facts.backend_start.clone() }));
+    session.live().set_backend(Some(Backend {
+        pid: connected.pid,
+        started: connected.facts.backend_start.clone(),
+    }));
 
     let reading = |connected: &Connected| {
         let facts = &connected.facts;
         let path = facts.search_path.clone();
-        authorizer.reading(&names.newest(), path, &facts.role, facts.standard_conforming_strings)
+        authorizer.reading(
+            &names.newest(),
+            path,
+            &facts.role,
+            facts.standard_conforming_strings,
+        )
     };
     for (name, value) in &client.startup.settings {
         let judged = authorizer.judge(&view, &reading(&connected), &settings::set_statement(name, value));
@@ -202,25 +235,45 @@ async fn converse(
             Ok(_) => permit.entry.close(postern_link::wire::Status::Done, &outcome),
             Err(_) => {
                 permit.entry.close(postern_link::wire::Status::Failed, &outcome);
-                return Err(Refusal::new(Reason::Malformed, format!("the target does not take the setting `{name}`")));
+                return Err(Refusal::new(
+                    Reason::Malformed,
+                    format!("the target does not take the setting `{name}`"),
+                ));
             }
         }
     }
     if !client.startup.settings.is_empty() {
-        let asked = connected.wire.ask_one(catalogue::facts_query()).await.map_err(|error| Refusal::from(&error))?;
+        let asked = connected
+            .wire
+            .ask_one(catalogue::facts_query())
+            .await
+            .map_err(|error| Refusal::from(&error))?;
         connected.facts = catalogue::read_facts(&asked).map_err(|_| gone())?;
     }
     let reading = reading(&connected);
 
     let backend_key = connected.key.clone();
-    let cancelable =
-        Cancelable { live: session.live().clone(), dial: dial.clone(), backend_pid: connected.pid, backend_key };
-    let issued = shared.cancel_keys.issue(client.long_keys, &cancelable).map_err(|_| gone())?;
+    let cancelable = Cancelable {
+        live: session.live().clone(),
+        dial: dial.clone(),
+        backend_pid: connected.pid,
+        backend_key,
+    };
+    let issued = shared
+        .cancel_keys
+        .issue(client.long_keys, &cancelable)
+        .map_err(|_| gone())?;
     let hello = login_answer(&connected, &client.startup.application_name, &issued.key);
     client.stream.write_all(&hello).await.map_err(|_| gone())?;
     client.stream.flush().await.map_err(|_| gone())?;
 
-    let Connected { wire, pid, key: server_key, parameters, facts } = connected;
+    let Connected {
+        wire,
+        pid,
+        key: server_key,
+        parameters,
+        facts,
+    } = connected;
     let mut stream = wire.into_stream();
     let mut dialogue = Dialogue::new(Opening {
         shared: shared.clone(),
@@ -238,7 +291,13 @@ async fn converse(
     let follow = |dialogue: &mut Dialogue| {
         let newest = shared.rules.load();
         if dialogue.policy_epoch() != newest.snapshot.number {
-            dialogue.set_view(self::view(&session.live().identity(), &place, source, &newest, authorizer));
+            dialogue.set_view(self::view(
+                &session.live().identity(),
+                &place,
+                source,
+                &newest,
+                authorizer,
+            ));
         }
         Ok(())
     };
@@ -259,18 +318,32 @@ async fn converse(
     drop(issued);
     if let Finish::Ended(_) | Finish::Refused(_) = finish {
         // Closing the socket alone would let a running statement commit.
-        let ending = Ending { gateway_dial: self::gateway_dial(target, &place, shared)?, cancelable };
+        let ending = Ending {
+            gateway_dial: self::gateway_dial(target, &place, shared)?,
+            cancelable,
+        };
         if shared.endings.try_send(ending).is_err() {
-            tracing::warn!(target = place.target, "too many backends wait to be ended; this one is only closed");
+            tracing::warn!(
+                target = place.target,
+                "too many backends wait to be ended; this one is only closed"
+            );
         }
         return Ok(());
     }
     let _ = client.stream.shutdown().await;
     drop(ended);
     let wire = connect::Wire::new(stream, shared.limits.server_message_bytes_max);
-    let mut connected = Connected { wire, pid, key: server_key, parameters, facts };
+    let mut connected = Connected {
+        wire,
+        pid,
+        key: server_key,
+        parameters,
+        facts,
+    };
     if reusable && warm::reset(&mut connected, &shared.limits).await.is_ok() {
-        worker.warm.give(&key, connected, our_name, opened, &shared.limits);
+        worker
+            .warm
+            .give(&key, connected, our_name, opened, &shared.limits);
     } else {
         connected.wire.goodbye().await;
     }
@@ -288,8 +361,15 @@ impl Drop for EndNote {
     fn drop(&mut self) {
         let Some(recorder) = &self.recorder else { return };
         self.authorizer.note_counted(recorder);
-        let why = audit::part(&Record { message: std::mem::take(&mut self.why), ..Record::default() });
-        if let Err(error) = self.authorizer.audit().note(Kind::SessionEnded, &[&recorder.part, &why]) {
+        let why = audit::part(&Record {
+            message: std::mem::take(&mut self.why),
+            ..Record::default()
+        });
+        if let Err(error) = self
+            .authorizer
+            .audit()
+            .note(Kind::SessionEnded, &[&recorder.part, &why])
+        {
             tracing::warn!(%error, "the end of a session could not be recorded");
         }
     }
@@ -317,12 +397,18 @@ async fn warm_or_new(
 fn harmless(connected: &Connected, target: &Target, place: &Place) -> Result<(), Refusal> {
     let facts = &connected.facts;
     if facts.role != place.role || facts.session_role != place.role || facts.client_encoding != "UTF8" {
-        return Err(Refusal::new(Reason::Unavailable, "the target gave the gateway another role or encoding than it asked for"));
+        return Err(Refusal::new(
+            Reason::Unavailable,
+            "the target gave the gateway another role or encoding than it asked for",
+        ));
     }
     if !facts.dangers.is_empty() && target.postgres.dangerous_role == DangerousRole::Refused {
         return Err(Refusal::new(
             Reason::Forbidden,
-            format!("role `{}` is too strong to be assumed through the gateway", place.role),
+            format!(
+                "role `{}` is too strong to be assumed through the gateway",
+                place.role
+            ),
         )
         .detail(format!("it is, or can become: {}", facts.dangers.join(", ")))
         .hint("give the target a lesser role, or say `dangerous_role: accepted` there"));
@@ -330,7 +416,13 @@ fn harmless(connected: &Connected, target: &Target, place: &Place) -> Result<(),
     Ok(())
 }
 
-fn view(identity: &Identity, place: &Place, source: IpAddr, rules: &Rules, authorizer: &Authorizer) -> Rc<View> {
+fn view(
+    identity: &Identity,
+    place: &Place,
+    source: IpAddr,
+    rules: &Rules,
+    authorizer: &Authorizer,
+) -> Rc<View> {
     let workload = identity.workload();
     let facts = ViewFacts {
         policy_epoch: rules.snapshot.number,
@@ -343,8 +435,14 @@ fn view(identity: &Identity, place: &Place, source: IpAddr, rules: &Rules, autho
         evidence: identity.evidence().kind.name(),
         run: identity.run().map(run_facts),
     };
-    let keep_raw_text = rules.target(&place.target).is_some_and(|target| target.postgres.keep_raw_text);
-    authorizer.view(facts, |facts| rules.policies.slice(&facts.workload, &facts.segments), keep_raw_text)
+    let keep_raw_text = rules
+        .target(&place.target)
+        .is_some_and(|target| target.postgres.keep_raw_text);
+    authorizer.view(
+        facts,
+        |facts| rules.policies.slice(&facts.workload, &facts.segments),
+        keep_raw_text,
+    )
 }
 
 fn run_facts(run: &identity::Run) -> Run {
@@ -368,19 +466,40 @@ fn run_facts(run: &identity::Run) -> Run {
 fn dial(target: &Target, place: &Place, application_name: String, shared: &Shared) -> Result<Dial, Refusal> {
     let credential = target.postgres.roles.get(&place.role).ok_or_else(gone)?;
     let address = target.postgres.address.clone();
-    let credential = shared.credentials.load().for_address(credential, &address).map_err(unusable)?;
+    let credential = shared
+        .credentials
+        .load()
+        .for_address(credential, &address)
+        .map_err(unusable)?;
     if credential.user != place.role {
-        return Err(Refusal::new(Reason::Unavailable, "the role's credential logs in as another role"));
+        return Err(Refusal::new(
+            Reason::Unavailable,
+            "the role's credential logs in as another role",
+        ));
     }
-    Ok(Dial { address, credential, database: place.database.clone(), application_name })
+    Ok(Dial {
+        address,
+        credential,
+        database: place.database.clone(),
+        application_name,
+    })
 }
 
 /// How the gateway logs in for itself, to read the catalogue and to end backends.
 pub fn gateway_dial(target: &Target, place: &Place, shared: &Shared) -> Result<Dial, Refusal> {
     let address = target.postgres.address.clone();
-    let credential = shared.credentials.load().for_address(&target.postgres.gateway_role, &address).map_err(unusable)?;
+    let credential = shared
+        .credentials
+        .load()
+        .for_address(&target.postgres.gateway_role, &address)
+        .map_err(unusable)?;
     let application_name = "postern".to_owned();
-    Ok(Dial { address, credential, database: place.database.clone(), application_name })
+    Ok(Dial {
+        address,
+        credential,
+        database: place.database.clone(),
+        application_name,
+    })
 }
 
 fn unusable(error: crate::upstream::Error) -> Refusal {
@@ -404,7 +523,9 @@ fn session_record(client: &Client, source: IpAddr) -> Record {
         issuer: evidence.issuer.clone(),
         subject: evidence.subject.clone(),
         certificate_serial: evidence.certificate_serial.clone(),
-        run: run.map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
+        run: run
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .collect(),
         source: source.to_string(),
         client_says: client.startup.application_name.clone(),
         ..Record::default()
@@ -416,7 +537,11 @@ fn login_answer(connected: &Connected, client_says: &str, key: &CancelKey) -> Ve
     let mut answer = Vec::new();
     message::put(&mut answer, b'R', |body| body.extend_from_slice(&[0; 4]));
     for (name, value) in &connected.parameters {
-        let value = if name == "application_name" { client_says } else { value };
+        let value = if name == "application_name" {
+            client_says
+        } else {
+            value
+        };
         message::put(&mut answer, b'S', |body| {
             message::put_text(body, name);
             message::put_text(body, value);
@@ -433,7 +558,10 @@ fn login_answer(connected: &Connected, client_says: &str, key: &CancelKey) -> Ve
 /// Passes a cancel on to the session it is for, and records it there.
 async fn serve_cancel(key: &CancelKey, source: IpAddr, shared: &Shared, worker: &Rc<Worker>) {
     let Some(cancelable) = shared.cancel_keys.find(key, source) else {
-        let refusal = Refusal::new(Reason::Unauthenticated, "a cancel request carried a key that is nobody's");
+        let refusal = Refusal::new(
+            Reason::Unauthenticated,
+            "a cancel request carried a key that is nobody's",
+        );
         shared.strangers.count(nobody("cancel_key"), source, &refusal);
         return;
     };

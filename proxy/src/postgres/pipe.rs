@@ -26,7 +26,10 @@ pub struct Buffers {
 
 impl Buffers {
     fn take(&self) -> Vec<u8> {
-        self.spare.borrow_mut().pop().unwrap_or_else(|| vec![0; BUFFER_BYTES])
+        self.spare
+            .borrow_mut()
+            .pop()
+            .unwrap_or_else(|| vec![0; BUFFER_BYTES])
     }
 
     fn give(&self, buffer: Vec<u8>) {
@@ -141,7 +144,8 @@ impl Pipe {
         }
         if self.filled == self.buffer.len() && self.buffer.len() < bytes {
             let wanted = (unjudged * 2).clamp(BUFFER_BYTES, bytes.max(BUFFER_BYTES));
-            self.buffer.resize(self.start + wanted.max(self.filled - self.start), 0);
+            self.buffer
+                .resize(self.start + wanted.max(self.filled - self.start), 0);
         }
     }
 
@@ -160,7 +164,11 @@ impl Pipe {
         if self.filled == self.buffer.len() && self.start == self.cleared && self.cleared > 0 {
             self.compact();
         }
-        let Some(space) = self.buffer.get_mut(self.filled..).filter(|space| !space.is_empty()) else {
+        let Some(space) = self
+            .buffer
+            .get_mut(self.filled..)
+            .filter(|space| !space.is_empty())
+        else {
             return Poll::Pending;
         };
         let mut space = ReadBuf::new(space);
@@ -192,7 +200,11 @@ impl Pipe {
         context: &mut Context<'_>,
         mut writer: Pin<&mut impl AsyncWrite>,
     ) -> Poll<io::Result<()>> {
-        while let Some(ahead) = self.ahead.get(self.ahead_sent..).filter(|ahead| !ahead.is_empty()) {
+        while let Some(ahead) = self
+            .ahead
+            .get(self.ahead_sent..)
+            .filter(|ahead| !ahead.is_empty())
+        {
             let written = ready!(writer.as_mut().poll_write(context, ahead))?;
             self.ahead_sent += wrote(written)?;
             self.unflushed = true;
@@ -202,7 +214,11 @@ impl Pipe {
             self.ahead.clear();
             self.ahead.shrink_to(BUFFER_BYTES);
         }
-        while let Some(cleared) = self.buffer.get(self.start..self.cleared).filter(|bytes| !bytes.is_empty()) {
+        while let Some(cleared) = self
+            .buffer
+            .get(self.start..self.cleared)
+            .filter(|bytes| !bytes.is_empty())
+        {
             let written = ready!(writer.as_mut().poll_write(context, cleared))?;
             self.start += wrote(written)?;
             self.unflushed = true;
@@ -241,5 +257,9 @@ impl Drop for Pipe {
 }
 
 fn wrote(bytes: usize) -> io::Result<usize> {
-    if bytes == 0 { Err(io::ErrorKind::WriteZero.into()) } else { Ok(bytes) }
+    if bytes == 0 {
+        Err(io::ErrorKind::WriteZero.into())
+    } else {
+        Ok(bytes)
+    }
 }

@@ -3,7 +3,7 @@
 //! SQL and the protocol share one namespace for statements (manual, "PREPARE"). A name is known only when
 //! the server has confirmed it; what a function made behind our back is not known, and so refused.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
 
 use crate::authorize::{Judged, Permit};
@@ -33,10 +33,17 @@ impl Prepared {
     pub fn room_for_statement(&self, text: &str, limits: &Limits) -> Result<(), Refusal> {
         let full = self.statements.len() >= limits.prepared_max;
         if full || self.statement_bytes + text.len() > limits.prepared_bytes_max {
-            let limit = if full { "prepared_max" } else { "prepared_bytes_max" };
-            return Err(Refusal::new(Reason::Overloaded, "this session has too many prepared statements")
-                .detail(format!("the limit is `{limit}`"))
-                .hint("close statements that are no longer used, or use the unnamed one"));
+            let limit = if full {
+                "prepared_max"
+            } else {
+                "prepared_bytes_max"
+            };
+            return Err(Refusal::new(
+                Reason::Overloaded,
+                "this session has too many prepared statements",
+            )
+            .detail(format!("the limit is `{limit}`"))
+            .hint("close statements that are no longer used, or use the unnamed one"));
         }
         Ok(())
     }
@@ -67,9 +74,11 @@ impl Prepared {
         if self.portals.len() < limits.portals_max || self.portals.contains_key(name) {
             return Ok(());
         }
-        Err(Refusal::new(Reason::Overloaded, "this session has too many open portals")
-            .detail("the limit is `portals_max`")
-            .hint("close portals, or end the transaction"))
+        Err(
+            Refusal::new(Reason::Overloaded, "this session has too many open portals")
+                .detail("the limit is `portals_max`")
+                .hint("close portals, or end the transaction"),
+        )
     }
 
     pub fn put_portal(&mut self, name: &str, permit: Rc<Permit>) {
@@ -96,6 +105,23 @@ impl Prepared {
         self.cursors.clear();
     }
 
+    /// Forgets every name that no longer stands for the text that was judged: a function may have changed it.
+    pub fn keep_as_served(&mut self, statements: &BTreeMap<String, String>, cursors: &BTreeMap<String, String>) {
+        let changed = |name: &str, judged: &Judged| statements.get(name).map(String::as_str) != Some(judged.text());
+        let gone: Vec<Box<str>> = self
+            .statements
+            .iter()
+            .filter(|(name, judged)| !name.is_empty() && changed(name, judged))
+            .map(|(name, _)| name.clone())
+            .collect();
+        for name in gone {
+            self.drop_statement(&name);
+        }
+        self.cursors.retain(|name, cursor| {
+            cursors.get(&**name).map(String::as_str) == Some(cursor.judged.text())
+        });
+    }
+
     /// Portals and cursors without hold end with their transaction.
     pub fn end_transaction(&mut self) {
         self.portals.clear();
@@ -105,6 +131,7 @@ impl Prepared {
 
 /// A name that no judged text of this session made.
 pub fn unknown(kind: &str, name: &str) -> Refusal {
-    Refusal::new(Reason::UnknownName, format!("{kind} \"{name}\" does not exist"))
-        .detail("no statement judged in this session made it; what a function makes behind the gateway is not served")
+    Refusal::new(Reason::UnknownName, format!("{kind} \"{name}\" does not exist")).detail(
+        "no statement judged in this session made it; what a function makes behind the gateway is not served",
+    )
 }

@@ -138,9 +138,15 @@ impl<'a> Relay<'a> {
         moved |= self.hear_server()?;
         let was_full = !(self.upward.has_room() && self.downward.has_room());
         if self.may_send(context) {
-            broken(self.upward.poll_drain(context, Pin::new(&mut *self.server)), Finish::Server)?;
+            broken(
+                self.upward.poll_drain(context, Pin::new(&mut *self.server)),
+                Finish::Server,
+            )?;
         }
-        broken(self.downward.poll_drain(context, Pin::new(&mut *self.client)), Finish::Client)?;
+        broken(
+            self.downward.poll_drain(context, Pin::new(&mut *self.client)),
+            Finish::Client,
+        )?;
         // What was held back for lack of room lies in a buffer already: no socket will wake for it.
         moved |= was_full && self.upward.has_room() && self.downward.has_room();
         // Reading registers for waking, so it comes last and both sides are always asked.
@@ -170,7 +176,9 @@ impl<'a> Relay<'a> {
 
     /// What was permitted goes on only once its record is as durable as configured.
     fn may_send(&mut self, context: &Context<'_>) -> bool {
-        let Some(permit) = &self.dialogue.last_permit else { return true };
+        let Some(permit) = &self.dialogue.last_permit else {
+            return true;
+        };
         let durable = permit.entry.poll_durable(context).is_ready();
         if durable {
             self.dialogue.last_permit = None;
@@ -183,7 +191,9 @@ impl<'a> Relay<'a> {
         let mut moved = false;
         (self.view_of)(self.dialogue).map_err(Finish::Refused)?;
         while self.upward.is_between_messages() && self.upward.has_room() && self.downward.has_room() {
-            let Some(header) = header(self.upward.unjudged()).map_err(refused)? else { break };
+            let Some(header) = header(self.upward.unjudged()).map_err(refused)? else {
+                break;
+            };
             let reading = message::client_reading(header.tag, self.limits).map_err(refused)?;
             let step = match reading {
                 Reading::ByHeader => self.dialogue.copy_data(),
@@ -224,8 +234,11 @@ impl<'a> Relay<'a> {
     fn hear_server(&mut self) -> Result<bool, Finish> {
         let mut moved = false;
         while self.downward.is_between_messages() && self.downward.has_room() {
-            let broken = |_| Finish::Refused(Refusal::new(Reason::Unavailable, "the target broke the protocol"));
-            let Some(header) = header(self.downward.unjudged()).map_err(broken)? else { break };
+            let broken =
+                |_| Finish::Refused(Refusal::new(Reason::Unavailable, "the target broke the protocol"));
+            let Some(header) = header(self.downward.unjudged()).map_err(broken)? else {
+                break;
+            };
             let asking = self.dialogue.is_asking();
             if is_bulk(header.tag) && !asking {
                 self.dialogue.bulk(header.tag, header.bytes);
@@ -233,8 +246,11 @@ impl<'a> Relay<'a> {
                 moved = true;
                 continue;
             }
-            let bytes_max =
-                if asking { self.limits.catalogue_bytes_max } else { self.limits.server_message_bytes_max };
+            let bytes_max = if asking {
+                self.limits.catalogue_bytes_max
+            } else {
+                self.limits.server_message_bytes_max
+            };
             if header.bytes > bytes_max {
                 return Err(broken(Error::Length));
             }
@@ -279,7 +295,10 @@ impl<'a> Relay<'a> {
                 return Poll::Ready(Finish::Ended(Ended::Expired));
             }
             let (limit, seconds) = if self.dialogue.in_transaction() {
-                ("idle_in_transaction_timeout_seconds", self.limits.idle_in_transaction_timeout_seconds)
+                (
+                    "idle_in_transaction_timeout_seconds",
+                    self.limits.idle_in_transaction_timeout_seconds,
+                )
             } else {
                 ("idle_timeout_seconds", self.limits.idle_timeout_seconds)
             };

@@ -43,12 +43,26 @@ pub enum Step {
 /// What the server still owes an answer to, in order.
 #[derive(Debug)]
 pub(super) enum Expected {
-    Query { asked: Asked, statement: usize },
-    Parse { name: Box<str>, asked: Parsing },
-    Bind { portal: Box<str>, permit: Rc<Permit> },
+    Query {
+        asked: Asked,
+        statement: usize,
+    },
+    Parse {
+        name: Box<str>,
+        asked: Parsing,
+    },
+    Bind {
+        portal: Box<str>,
+        permit: Rc<Permit>,
+    },
     Describe,
-    Execute { permit: Rc<Permit> },
-    Close { kind: Named, name: Box<str> },
+    Execute {
+        permit: Rc<Permit>,
+    },
+    Close {
+        kind: Named,
+        name: Box<str>,
+    },
     Sync,
     /// Our own questions; the client hears nothing of them.
     Own(Own),
@@ -153,7 +167,16 @@ pub struct Opening {
 impl Dialogue {
     /// A conversation on an idle connection whose reading is right.
     pub fn new(opening: Opening) -> Dialogue {
-        let Opening { shared, authorizer, recorder, place, view, reading, names, .. } = opening;
+        let Opening {
+            shared,
+            authorizer,
+            recorder,
+            place,
+            view,
+            reading,
+            names,
+            ..
+        } = opening;
         Dialogue {
             shared,
             authorizer,
@@ -208,14 +231,20 @@ impl Dialogue {
             Frontend::Bind { portal, statement } => self.bind(portal, statement),
             Frontend::Describe { kind, name } => self.describe(kind, name),
             Frontend::Execute { portal } => self.execute(portal),
-            Frontend::Close { kind, name } => self.extended(Expected::Close { kind, name: name.into() }),
+            Frontend::Close { kind, name } => self.extended(Expected::Close {
+                kind,
+                name: name.into(),
+            }),
             Frontend::Flush => Step::Forward,
             Frontend::Sync => self.sync(),
             Frontend::Terminate => Step::Finished,
             Frontend::CopyDone | Frontend::CopyFail => self.stray_copy(),
             Frontend::FunctionCall => {
-                let refusal = Refusal::new(Reason::Unsupported, "function calls by number are not served by the gateway")
-                    .hint("call the function in a SELECT");
+                let refusal = Refusal::new(
+                    Reason::Unsupported,
+                    "function calls by number are not served by the gateway",
+                )
+                .hint("call the function in a SELECT");
                 let refusal = self.authorizer.refuse(&self.recorder, None, refusal);
                 self.refuse_query(refusal)
             }
@@ -224,7 +253,11 @@ impl Dialogue {
 
     /// Whether copy data may go upstream now, must wait, or is dropped as PostgreSQL drops it after a failed COPY.
     pub fn copy_data(&mut self) -> Step {
-        if self.copy_in { Step::Forward } else { self.stray_copy() }
+        if self.copy_in {
+            Step::Forward
+        } else {
+            self.stray_copy()
+        }
     }
 
     /// Whether the upstream connection could serve another session after a reset.
@@ -280,14 +313,20 @@ impl Dialogue {
             None => Step::Forward,
         };
         self.last_permit = Some(permit.clone());
-        self.expected.push_back(Expected::Query { asked: Asked::Permitted(permit), statement: 0 });
+        self.expected.push_back(Expected::Query {
+            asked: Asked::Permitted(permit),
+            statement: 0,
+        });
         self.unsynced = false;
         step
     }
 
     fn parse(&mut self, name: &str, text: &str, bytes: &[u8]) -> Step {
         if name.starts_with(OWN_PREFIX) {
-            let refusal = Refusal::new(Reason::Unsupported, "statement names that begin with `_postern_` are the gateway's");
+            let refusal = Refusal::new(
+                Reason::Unsupported,
+                "statement names that begin with `_postern_` are the gateway's",
+            );
             return self.refuse_extended(refusal);
         }
         let judged = match self.judge(text) {
@@ -295,18 +334,26 @@ impl Dialogue {
             Err(step) => return step,
         };
         let room = self.prepared.room_for_statement(text, &self.shared.limits);
-        let permitted = room.map_err(|refusal| self.authorizer.refuse(&self.recorder, Some(&judged), refusal));
         let permitted =
-            permitted.and_then(|()| self.authorizer.prepared(&self.recorder, &self.view, &judged, name));
+            room.map_err(|refusal| self.authorizer.refuse(&self.recorder, Some(&judged), refusal));
+        let permitted = permitted.and_then(|()| {
+            self.authorizer
+                .prepared(&self.recorder, &self.view, &judged, name)
+        });
         if let Err(refusal) = permitted {
             return self.refuse_extended(refusal);
         }
         let rewritten = self.rewritten(&judged);
         self.pending_parses += 1;
-        let step = self.extended(Expected::Parse { name: name.into(), asked: Parsing::Permitted(judged) });
+        let step = self.extended(Expected::Parse {
+            name: name.into(),
+            asked: Parsing::Permitted(judged),
+        });
         let Some(rewritten) = rewritten else { return step };
         // The parameter types after the text are kept as the client sent them.
-        let types = bytes.get(message::HEADER_BYTES + name.len() + text.len() + 2..).unwrap_or_default();
+        let types = bytes
+            .get(message::HEADER_BYTES + name.len() + text.len() + 2..)
+            .unwrap_or_default();
         message::put(&mut self.to_server, b'P', |body| {
             message::put_text(body, name);
             message::put_text(body, &rewritten);
@@ -335,7 +382,10 @@ impl Dialogue {
         // Planning may already run functions, so the statement counts as running from here.
         self.note_running(&judged);
         self.last_permit = Some(permit.clone());
-        self.extended(Expected::Bind { portal: portal.into(), permit })
+        self.extended(Expected::Bind {
+            portal: portal.into(),
+            permit,
+        })
     }
 
     fn describe(&mut self, kind: Named, name: &str) -> Step {
@@ -367,9 +417,13 @@ impl Dialogue {
         };
         // The plan was fixed at Bind; only what policy says of it may have changed since.
         if !permit.judged.is_view(&self.view) {
-            let judged = self.authorizer.judge(&self.view, &self.reading, permit.judged.text());
+            let judged = self
+                .authorizer
+                .judge(&self.view, &self.reading, permit.judged.text());
             if let Some(refusal) = judged.refusal() {
-                let refusal = self.authorizer.refuse(&self.recorder, Some(&judged), refusal.clone());
+                let refusal = self
+                    .authorizer
+                    .refuse(&self.recorder, Some(&judged), refusal.clone());
                 return self.refuse_extended(refusal);
             }
         }
@@ -407,12 +461,19 @@ impl Dialogue {
             }
             Frontend::Flush | Frontend::Sync => Step::Forward,
             Frontend::Terminate => Step::Finished,
-            _ => Step::End(Refusal::new(Reason::Malformed, "a message that is no copy data came during COPY")),
+            _ => Step::End(Refusal::new(
+                Reason::Malformed,
+                "a message that is no copy data came during COPY",
+            )),
         }
     }
 
     fn stray_copy(&mut self) -> Step {
-        if self.expected.is_empty() || self.skipping { Step::Instead } else { self.wait() }
+        if self.expected.is_empty() || self.skipping {
+            Step::Instead
+        } else {
+            self.wait()
+        }
     }
 
     /// Waits for all answers; a pipeline without Sync is flushed, or the server would keep them.
@@ -466,7 +527,8 @@ impl Dialogue {
                 let old = &self.reading;
                 let path = old.search_path.clone();
                 self.reading =
-                    self.authorizer.reading(&newest, path, &old.role, old.standard_conforming_strings);
+                    self.authorizer
+                        .reading(&newest, path, &old.role, old.standard_conforming_strings);
             }
             Source::Own(asked) => {
                 if asked.elapsed() > Duration::from_secs(self.names.age_seconds_max()) {
@@ -483,7 +545,11 @@ impl Dialogue {
         }
         let mut statements: Vec<String> = Vec::new();
         if std::mem::take(&mut self.set_again) {
-            statements.extend(self.startup_settings.iter().map(|(name, value)| set_statement(name, value)));
+            statements.extend(
+                self.startup_settings
+                    .iter()
+                    .map(|(name, value)| set_statement(name, value)),
+            );
             statements.push(set_statement("application_name", &self.our_name));
         }
         statements.extend([facts_query().to_owned(), catalogue_query().to_owned()]);
@@ -497,7 +563,12 @@ impl Dialogue {
         }
         let synced = !self.unsynced;
         message::put(&mut self.to_server, if synced { b'S' } else { b'H' }, |_| {});
-        let own = Own { statements: statements.len(), values: Vec::new(), closed: 0, synced };
+        let own = Own {
+            statements: statements.len(),
+            values: Vec::new(),
+            closed: 0,
+            synced,
+        };
         self.expected.push_back(Expected::Own(own));
         self.doubt = Doubt::Asking;
         Step::Wait
@@ -515,16 +586,23 @@ impl Dialogue {
                 };
                 let again = self.authorizer.judge(&self.view, &self.reading, named.text());
                 if also.replace(again).is_some() {
-                    return Err(Stop::Refused(self.authorizer.refuse(
-                        &self.recorder,
-                        Some(judged),
-                        Refusal::new(Reason::NotUnderstood, "one message may run one prepared name only")
+                    return Err(Stop::Refused(
+                        self.authorizer.refuse(
+                            &self.recorder,
+                            Some(judged),
+                            Refusal::new(
+                                Reason::NotUnderstood,
+                                "one message may run one prepared name only",
+                            )
                             .hint("send each EXECUTE or FETCH as a message of its own"),
-                    )));
+                        ),
+                    ));
                 }
             }
         }
-        let permit = self.authorizer.permit(&self.recorder, &self.view, judged, also.as_ref());
+        let permit = self
+            .authorizer
+            .permit(&self.recorder, &self.view, judged, also.as_ref());
         let permit = permit.map_err(Stop::Refused)?;
         if let Some(also) = &also {
             self.note_running(&also.clone());
@@ -547,7 +625,10 @@ impl Dialogue {
                     Expected::Parse { name: parsed, .. } if **parsed == *name && behind_sync => {
                         return Err(Stop::Wait);
                     }
-                    Expected::Parse { name: parsed, asked: Parsing::Permitted(judged) } if **parsed == *name => {
+                    Expected::Parse {
+                        name: parsed,
+                        asked: Parsing::Permitted(judged),
+                    } if **parsed == *name => {
                         return Ok(judged.clone());
                     }
                     _ => {}
@@ -566,7 +647,11 @@ impl Dialogue {
                 _ => {}
             }
         }
-        if self.expected.iter().any(|expected| matches!(expected, Expected::Sync | Expected::Query { .. })) {
+        if self
+            .expected
+            .iter()
+            .any(|expected| matches!(expected, Expected::Sync | Expected::Query { .. }))
+        {
             // Whether a portal outlives what is unanswered, only the server's answer tells.
             return Err(Stop::Wait);
         }
@@ -603,10 +688,16 @@ impl Dialogue {
             self.plain &= statement.plain && body.plain;
             for change in &statement.changes {
                 match change {
-                    Change::Commit { .. } | Change::Rollback { .. } | Change::RollbackTo(_) | Change::Release(_) => {
+                    Change::Commit { .. }
+                    | Change::Rollback { .. }
+                    | Change::RollbackTo(_)
+                    | Change::Release(_) => {
                         moves |= self.moved;
                     }
-                    Change::Prepare { .. } | Change::Deallocate(_) | Change::Declare { .. } | Change::CloseCursor(_) => {
+                    Change::Prepare { .. }
+                    | Change::Deallocate(_)
+                    | Change::Declare { .. }
+                    | Change::CloseCursor(_) => {
                         self.names_in_flight = true;
                     }
                     Change::ResetAll | Change::Discard(Discard::All) => {
@@ -616,9 +707,11 @@ impl Dialogue {
                     Change::Reset(name) if self.startup_settings.iter().any(|(known, _)| known == name) => {
                         (self.set_again, moves) = (true, true);
                     }
-                    Change::Set { value: SettingValue::Default, name, .. }
-                        if self.startup_settings.iter().any(|(known, _)| known == name) =>
-                    {
+                    Change::Set {
+                        value: SettingValue::Default,
+                        name,
+                        ..
+                    } if self.startup_settings.iter().any(|(known, _)| known == name) => {
                         (self.set_again, moves) = (true, true);
                     }
                     _ => {}
@@ -649,7 +742,11 @@ impl Dialogue {
                         self.client_says = String::new();
                         set_statement("application_name", &self.our_name)
                     }
-                    Change::Set { name, value: SettingValue::Text(value), .. } if name == "client_encoding" => {
+                    Change::Set {
+                        name,
+                        value: SettingValue::Text(value),
+                        ..
+                    } if name == "client_encoding" => {
                         if settings::encoding(value).is_none() {
                             continue;
                         }
@@ -678,7 +775,10 @@ impl Dialogue {
             return Step::Instead;
         }
         message::put_query(&mut self.to_server, MUST_FAIL);
-        self.expected.push_back(Expected::Query { asked: Asked::Refused(refusal), statement: 0 });
+        self.expected.push_back(Expected::Query {
+            asked: Asked::Refused(refusal),
+            statement: 0,
+        });
         self.unsynced = false;
         Step::Instead
     }
@@ -694,7 +794,10 @@ impl Dialogue {
         let name = format!("{OWN_PREFIX}refused");
         message::put_parse(&mut self.to_server, &name, MUST_FAIL);
         self.pending_parses += 1;
-        let _ = self.extended(Expected::Parse { name: name.into(), asked: Parsing::Refused(refusal) });
+        let _ = self.extended(Expected::Parse {
+            name: name.into(),
+            asked: Parsing::Refused(refusal),
+        });
         Step::Instead
     }
 }
@@ -710,8 +813,12 @@ enum Stop {
 
 /// What a statement leaves to be run later, if it is a PREPARE or DECLARE; else itself.
 fn runs(statement: &Statement) -> &Statement {
-    statement.changes.iter().find_map(|change| match change {
-        Change::Prepare { body, .. } | Change::Declare { body, .. } => Some(&**body),
-        _ => None,
-    }).unwrap_or(statement)
+    statement
+        .changes
+        .iter()
+        .find_map(|change| match change {
+            Change::Prepare { body, .. } | Change::Declare { body, .. } => Some(&**body),
+            _ => None,
+        })
+        .unwrap_or(statement)
 }

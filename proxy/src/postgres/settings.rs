@@ -44,7 +44,9 @@ pub fn read_startup(body: &[u8]) -> Result<Startup, Refusal> {
             return Err(malformed("the startup packet has too many parameters"));
         }
         if names.iter().any(|known| known == name) {
-            return Err(malformed("the startup packet names a parameter twice").detail(format!("it is `{name}`")));
+            return Err(
+                malformed("the startup packet names a parameter twice").detail(format!("it is `{name}`"))
+            );
         }
         names.push(name.to_owned());
         match name {
@@ -52,7 +54,9 @@ pub fn read_startup(body: &[u8]) -> Result<Startup, Refusal> {
             "database" => startup.database = value.to_owned(),
             "replication" => replication(value)?,
             "options" => read_options(value, &mut startup)?,
-            extension if extension.starts_with("_pq_.") => startup.unknown_extensions.push(extension.to_owned()),
+            extension if extension.starts_with("_pq_.") => {
+                startup.unknown_extensions.push(extension.to_owned())
+            }
             setting => put_setting(setting, value, &mut startup)?,
         }
     }
@@ -64,7 +68,10 @@ pub fn read_startup(body: &[u8]) -> Result<Startup, Refusal> {
 fn replication(value: &str) -> Result<(), Refusal> {
     match value.to_ascii_lowercase().as_str() {
         "false" | "off" | "no" | "0" => Ok(()),
-        _ => Err(Refusal::new(Reason::Unsupported, "replication connections are not served by the gateway")),
+        _ => Err(Refusal::new(
+            Reason::Unsupported,
+            "replication connections are not served by the gateway",
+        )),
     }
 }
 
@@ -78,8 +85,10 @@ fn read_options(options: &str, startup: &mut Startup) -> Result<(), Refusal> {
             short => short.strip_prefix("-c").map(str::to_owned),
         };
         let Some((name, value)) = setting.as_deref().and_then(|setting| setting.split_once('=')) else {
-            return Err(Refusal::new(Reason::Malformed, "`options` holds something other than settings")
-                .hint("write settings as `-c name=value` or `--name=value`"));
+            return Err(
+                Refusal::new(Reason::Malformed, "`options` holds something other than settings")
+                    .hint("write settings as `-c name=value` or `--name=value`"),
+            );
         };
         let name = name.replace('-', "_");
         if name == "postern.target" {
@@ -88,7 +97,10 @@ fn read_options(options: &str, startup: &mut Startup) -> Result<(), Refusal> {
             put_setting(&name, value, startup)?;
         }
         if startup.settings.len() > PARAMETERS_MAX {
-            return Err(Refusal::new(Reason::Malformed, "`options` holds too many settings"));
+            return Err(Refusal::new(
+                Reason::Malformed,
+                "`options` holds too many settings",
+            ));
         }
     }
     Ok(())
@@ -118,7 +130,10 @@ fn split_options(options: &str) -> Vec<String> {
 fn put_setting(name: &str, value: &str, startup: &mut Startup) -> Result<(), Refusal> {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.');
     if name.is_empty() || name.len() > 63 || !name.bytes().all(plain) {
-        return Err(Refusal::new(Reason::Malformed, "a startup parameter's name is not that of a setting"));
+        return Err(Refusal::new(
+            Reason::Malformed,
+            "a startup parameter's name is not that of a setting",
+        ));
     }
     match name.to_ascii_lowercase().as_str() {
         "application_name" => {
@@ -127,36 +142,51 @@ fn put_setting(name: &str, value: &str, startup: &mut Startup) -> Result<(), Ref
         }
         "client_encoding" => match encoding(value) {
             Some(_) => Ok(()),
-            None => Err(Refusal::new(Reason::Unsupported, "only UTF-8 is served as `client_encoding`")
-                .hint("set PGCLIENTENCODING=UTF8")),
+            None => Err(
+                Refusal::new(Reason::Unsupported, "only UTF-8 is served as `client_encoding`")
+                    .hint("set PGCLIENTENCODING=UTF8"),
+            ),
         },
         _ => {
-            startup.settings.push((name.to_ascii_lowercase(), value.to_owned()));
+            startup
+                .settings
+                .push((name.to_ascii_lowercase(), value.to_owned()));
             Ok(())
         }
     }
 }
 
 fn cut(name: &str) -> &str {
-    name.get(..name.floor_char_boundary(APPLICATION_NAME_BYTES_MAX)).unwrap_or_default()
+    name.get(..name.floor_char_boundary(APPLICATION_NAME_BYTES_MAX))
+        .unwrap_or_default()
 }
 
 /// UTF-8 in any of the spellings that drivers send; SQL_ASCII is served as UTF-8, and bytes that are not
 /// UTF-8 are refused where they arrive.
 pub fn encoding(value: &str) -> Option<&'static str> {
-    let letters: String = value.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase();
+    let letters: String = value
+        .chars()
+        .filter(char::is_ascii_alphanumeric)
+        .collect::<String>()
+        .to_ascii_lowercase();
     matches!(letters.as_str(), "utf8" | "unicode" | "sqlascii").then_some("UTF8")
 }
 
 /// A setting as the statement that sets it, its value quoted so that it means the same under either
 /// reading of backslashes.
 pub fn set_statement(name: &str, value: &str) -> String {
-    let name: Vec<String> = name.split('.').map(|part| format!("\"{}\"", part.replace('"', "\"\""))).collect();
+    let name: Vec<String> = name
+        .split('.')
+        .map(|part| format!("\"{}\"", part.replace('"', "\"\"")))
+        .collect();
     let quoted = value.replace('\\', "\\\\").replace('\'', "''");
     let escape = if value.contains('\\') { " E" } else { " " };
     // A list is not one quoted name: each part of a search path is quoted for itself.
     if name == ["\"search_path\""] {
-        let parts: Vec<String> = value.split(',').map(|part| quote_path_part(part.trim())).collect();
+        let parts: Vec<String> = value
+            .split(',')
+            .map(|part| quote_path_part(part.trim()))
+            .collect();
         return format!("SET search_path TO {}", parts.join(", "));
     }
     format!("SET {} TO{escape}'{quoted}'", name.join("."))
@@ -176,9 +206,15 @@ pub fn our_application_name(workload: &str, run_id: Option<&str>) -> String {
     let run = run_id.map(|run_id| format!(":{run_id}")).unwrap_or_default();
     let run = run.get(..run.floor_char_boundary(40)).unwrap_or_default();
     let room = APPLICATION_NAME_BYTES_MAX - "postern:".len() - run.len();
-    let workload = workload.get(..workload.floor_char_boundary(room)).unwrap_or_default();
+    let workload = workload
+        .get(..workload.floor_char_boundary(room))
+        .unwrap_or_default();
     // PostgreSQL replaces what is not printable ASCII by `?`; so do we, to know what it will say.
-    let clean = |text: &str| text.chars().map(|c| if c.is_ascii_graphic() || c == ' ' { c } else { '?' }).collect::<String>();
+    let clean = |text: &str| {
+        text.chars()
+            .map(|c| if c.is_ascii_graphic() || c == ' ' { c } else { '?' })
+            .collect::<String>()
+    };
     format!("postern:{}{}", clean(workload), clean(run))
 }
 
@@ -200,10 +236,19 @@ mod tests {
 
     #[test]
     fn settings_in_options_are_read_as_postgres_reads_them() {
-        let body = packet(&[("user", "u"), ("options", r"-c search_path=a\ b --DateStyle=ISO -cjit=off -c postern.target=orders")]);
+        let body = packet(&[
+            ("user", "u"),
+            (
+                "options",
+                r"-c search_path=a\ b --DateStyle=ISO -cjit=off -c postern.target=orders",
+            ),
+        ]);
         let startup = read_startup(&body).unwrap();
         let settings = [("search_path", "a b"), ("datestyle", "ISO"), ("jit", "off")];
-        assert_eq!(startup.settings, settings.map(|(name, value)| (name.to_owned(), value.to_owned())));
+        assert_eq!(
+            startup.settings,
+            settings.map(|(name, value)| (name.to_owned(), value.to_owned()))
+        );
         assert_eq!(startup.target.as_deref(), Some("orders"));
     }
 
@@ -215,24 +260,39 @@ mod tests {
     #[test]
     fn replication_is_refused_in_every_spelling() {
         for value in ["true", "database", "on", "1", "TRUE", "yes"] {
-            assert!(read_startup(&packet(&[("replication", value)])).is_err(), "{value}");
+            assert!(
+                read_startup(&packet(&[("replication", value)])).is_err(),
+                "{value}"
+            );
         }
     }
 
     #[test]
     fn a_setting_cannot_leave_its_quotes() {
-        assert_eq!(set_statement("timezone", "x'; DROP TABLE t; --"), r#"SET "timezone" TO 'x''; DROP TABLE t; --'"#);
+        assert_eq!(
+            set_statement("timezone", "x'; DROP TABLE t; --"),
+            r#"SET "timezone" TO 'x''; DROP TABLE t; --'"#
+        );
         assert_eq!(set_statement("timezone", r"\'"), r#"SET "timezone" TO E'\\'''"#);
-        assert_eq!(set_statement("search_path", "a, \"B\""), r#"SET search_path TO "a", "B""#);
+        assert_eq!(
+            set_statement("search_path", "a, \"B\""),
+            r#"SET search_path TO "a", "B""#
+        );
     }
 
     #[test]
     fn other_encodings_than_utf8_are_refused() {
         for value in ["SJIS", "latin1", "", "utf16", "BIG5"] {
-            assert!(read_startup(&packet(&[("client_encoding", value)])).is_err(), "{value}");
+            assert!(
+                read_startup(&packet(&[("client_encoding", value)])).is_err(),
+                "{value}"
+            );
         }
         for value in ["UTF8", "'utf-8'", "unicode", "SQL_ASCII"] {
-            assert!(read_startup(&packet(&[("client_encoding", value)])).is_ok(), "{value}");
+            assert!(
+                read_startup(&packet(&[("client_encoding", value)])).is_ok(),
+                "{value}"
+            );
         }
     }
 

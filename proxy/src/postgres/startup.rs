@@ -96,23 +96,39 @@ pub async fn arrive(mut socket: TcpStream, source: IpAddr, shared: &Shared) -> R
             }
         }
     };
-    let mut stream = TlsAcceptor::from(shared.tls.current()).accept(socket).await.map_err(|_| {
-        let refusal = Refusal::new(Reason::Malformed, "the TLS handshake failed");
-        Failure::Turned(Box::new(Turned { stranger: nobody("tls"), refusal }))
-    })?;
+    let mut stream = TlsAcceptor::from(shared.tls.current())
+        .accept(socket)
+        .await
+        .map_err(|_| {
+            let refusal = Refusal::new(Reason::Malformed, "the TLS handshake failed");
+            Failure::Turned(Box::new(Turned {
+                stranger: nobody("tls"),
+                refusal,
+            }))
+        })?;
     if direct && stream.get_ref().1.alpn_protocol() != Some(ALPN_POSTGRESQL) {
-        let refusal = Refusal::new(Reason::Malformed, "direct TLS needs the ALPN protocol `postgresql`");
+        let refusal = Refusal::new(
+            Reason::Malformed,
+            "direct TLS needs the ALPN protocol `postgresql`",
+        );
         return Err(turn(&mut stream, "alpn", refusal).await);
     }
     inside_tls(stream, source, shared).await
 }
 
-async fn inside_tls(mut stream: TlsStream<TcpStream>, source: IpAddr, shared: &Shared) -> Result<Arrival, Failure> {
+async fn inside_tls(
+    mut stream: TlsStream<TcpStream>,
+    source: IpAddr,
+    shared: &Shared,
+) -> Result<Arrival, Failure> {
     let length = stream.read_u32().await?;
     let length_max = u32::try_from(shared.limits.startup_bytes_max).unwrap_or(u32::MAX);
     if !(8..=length_max).contains(&length) {
-        let refusal = Refusal::new(Reason::Malformed, "the startup packet has a length that is not allowed")
-            .detail("the limit is `startup_bytes_max`");
+        let refusal = Refusal::new(
+            Reason::Malformed,
+            "the startup packet has a length that is not allowed",
+        )
+        .detail("the limit is `startup_bytes_max`");
         return Err(turn(&mut stream, "startup_length", refusal).await);
     }
     let code = stream.read_u32().await?;
@@ -134,7 +150,9 @@ async fn inside_tls(mut stream: TlsStream<TcpStream>, source: IpAddr, shared: &S
         Err(refusal) => return Err(turn(&mut stream, "startup", refusal).await),
     };
     if minor > NEWEST_MINOR || !startup.unknown_extensions.is_empty() {
-        stream.write_all(&negotiation(minor, &startup.unknown_extensions)).await?;
+        stream
+            .write_all(&negotiation(minor, &startup.unknown_extensions))
+            .await?;
     }
     let identity = match identify(&mut stream, source, shared).await? {
         Ok(identity) => identity,
@@ -170,15 +188,22 @@ fn negotiation(minor: u16, unknown: &[String]) -> Vec<u8> {
 type Identified = Result<Identity, (Stranger, Refusal)>;
 
 /// A certificate if one was shown, else a token asked for as the password. Never both, never ignored.
-async fn identify(stream: &mut TlsStream<TcpStream>, source: IpAddr, shared: &Shared) -> Result<Identified, Failure> {
+async fn identify(
+    stream: &mut TlsStream<TcpStream>,
+    source: IpAddr,
+    shared: &Shared,
+) -> Result<Identified, Failure> {
     let identities: &Identities = &shared.identities;
     let now_ms = audit::now_us() / 1_000;
-    let chain: Option<Vec<CertificateDer<'static>>> = stream.get_ref().1.peer_certificates().map(<[_]>::to_vec);
+    let chain: Option<Vec<CertificateDer<'static>>> =
+        stream.get_ref().1.peer_certificates().map(<[_]>::to_vec);
     let result = match chain.filter(|chain| !chain.is_empty()) {
         Some(chain) => identities.by_certificate(&chain, source, now_ms),
         None => {
             let mut ask = Vec::new();
-            put(&mut ask, b'R', |body| body.extend_from_slice(&3_u32.to_be_bytes()));
+            put(&mut ask, b'R', |body| {
+                body.extend_from_slice(&3_u32.to_be_bytes())
+            });
             stream.write_all(&ask).await?;
             match read_password(stream, shared.limits.token_bytes_max).await? {
                 Ok(token) => identities.by_token(&token, source, now_ms).await,
@@ -197,13 +222,18 @@ async fn read_password(
     let mut head = [0; HEADER_BYTES];
     stream.read_exact(&mut head).await?;
     let malformed = |message: &'static str| Ok(Err(Refusal::new(Reason::Malformed, message)));
-    let Ok(Some(header)) = message::header(&head) else { return malformed("the answer to the password request is malformed") };
+    let Ok(Some(header)) = message::header(&head) else {
+        return malformed("the answer to the password request is malformed");
+    };
     if header.tag != b'p' {
         return malformed("a password was expected");
     }
     let body_bytes = header.bytes - HEADER_BYTES;
     if body_bytes > token_bytes_max + 1 {
-        return Ok(Err(Refusal::new(Reason::BadToken, "the token is larger than `token_bytes_max`")));
+        return Ok(Err(Refusal::new(
+            Reason::BadToken,
+            "the token is larger than `token_bytes_max`",
+        )));
     }
     let mut body = zeroize::Zeroizing::new(vec![0; body_bytes]);
     stream.read_exact(&mut body).await?;
@@ -229,7 +259,10 @@ async fn read_cancel(stream: &mut (impl AsyncReadExt + Unpin), length: u32) -> R
 
 async fn turn(stream: &mut (impl AsyncWriteExt + Unpin), reason: &'static str, refusal: Refusal) -> Failure {
     say(stream, &refusal).await;
-    Failure::Turned(Box::new(Turned { stranger: nobody(reason), refusal }))
+    Failure::Turned(Box::new(Turned {
+        stranger: nobody(reason),
+        refusal,
+    }))
 }
 
 /// Tells a refused client why, if it listens.

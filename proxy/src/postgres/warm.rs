@@ -50,7 +50,11 @@ impl Warm {
         // Whatever was made under an older snapshot serves nobody any more.
         kept.retain(|known, _| known.snapshot >= key.snapshot);
         let entry = kept.entry(key.clone());
-        let entry = entry.or_insert_with(|| Kept { waiting: Vec::new(), dial: dial.clone(), used: Instant::now() });
+        let entry = entry.or_insert_with(|| Kept {
+            waiting: Vec::new(),
+            dial: dial.clone(),
+            used: Instant::now(),
+        });
         entry.used = Instant::now();
         entry.dial = dial.clone();
         let age_max = Duration::from_secs(limits.upstream_age_seconds_max);
@@ -63,13 +67,26 @@ impl Warm {
     }
 
     /// Keeps a connection that has been reset, if there is room.
-    pub fn give(&self, key: &Key, connected: Connected, application_name: String, opened: Instant, limits: &Limits) {
+    pub fn give(
+        &self,
+        key: &Key,
+        connected: Connected,
+        application_name: String,
+        opened: Instant,
+        limits: &Limits,
+    ) {
         let mut kept = self.kept.borrow_mut();
-        let of_target = kept.iter().filter(|(known, _)| known.place.target == key.place.target);
+        let of_target = kept
+            .iter()
+            .filter(|(known, _)| known.place.target == key.place.target);
         let of_target: usize = of_target.map(|(_, entry)| entry.waiting.len()).sum();
         let Some(entry) = kept.get_mut(key) else { return };
         if of_target < limits.warm_per_target_max && entry.waiting.len() < limits.warm_per_key_max {
-            entry.waiting.push(Waiting { connected, application_name, opened });
+            entry.waiting.push(Waiting {
+                connected,
+                application_name,
+                opened,
+            });
         }
     }
 
@@ -81,12 +98,16 @@ impl Warm {
             let mut kept = self.kept.borrow_mut();
             kept.retain(|_, entry| entry.used.elapsed() < idle_max);
             let empty = kept.iter().filter(|(_, entry)| entry.waiting.is_empty());
-            empty.map(|(key, entry)| (key.clone(), entry.dial.clone())).collect()
+            empty
+                .map(|(key, entry)| (key.clone(), entry.dial.clone()))
+                .collect()
         };
         for (key, dial) in wanted {
             match super::connect::connect(&dial, limits).await {
                 Ok(connected) => self.give(&key, connected, dial.application_name, Instant::now(), limits),
-                Err(error) => tracing::debug!(target = key.place.target, %error, "no connection could be opened ahead"),
+                Err(error) => {
+                    tracing::debug!(target = key.place.target, %error, "no connection could be opened ahead")
+                }
             }
         }
     }
@@ -96,5 +117,8 @@ impl Warm {
 pub async fn reset(connected: &mut Connected, limits: &Limits) -> Result<(), Error> {
     let timeout = Duration::from_millis(limits.connect_timeout_ms);
     let reset = connected.wire.ask("DISCARD ALL");
-    tokio::time::timeout(timeout, reset).await.map_err(|_| Error::TimedOut)?.map(drop)
+    tokio::time::timeout(timeout, reset)
+        .await
+        .map_err(|_| Error::TimedOut)?
+        .map(drop)
 }

@@ -24,10 +24,16 @@ pub fn look(shared: &Shared) {
     for live in shared.sessions.all() {
         let target = rules.target(&live.target);
         let unheard = target.is_none_or(|target| {
-            shared.last_word.is_older_than(Duration::from_secs(target.unheard_seconds_max.into()))
+            shared
+                .last_word
+                .is_older_than(Duration::from_secs(target.unheard_seconds_max.into()))
         });
         if unheard {
-            live.end(if target.is_none() { Ended::TargetGone } else { Ended::Unheard });
+            live.end(if target.is_none() {
+                Ended::TargetGone
+            } else {
+                Ended::Unheard
+            });
             continue;
         }
         let identity = live.identity();

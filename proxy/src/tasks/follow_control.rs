@@ -6,12 +6,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use postern_link::wire::{
-    EndSessions, FromControl, FromGateway, Health, Hello, Order, OrderDone, SignedSnapshot,
-    VERSION, from_control,
-    from_gateway,
+    EndSessions, FromControl, FromGateway, Health, Hello, Order, OrderDone, SignedSnapshot, VERSION,
+    from_control, from_gateway,
 };
 use tokio::sync::watch;
 
+use crate::audit::now_us;
 use crate::authorize::Rules;
 use crate::control::witness::Witness;
 use crate::control::{Control, Exchange};
@@ -44,7 +44,12 @@ pub async fn run(
         match control.exchange(from_gateway::Message::Hello(hello).into()).await {
             Ok(exchange) => {
                 retry = RETRY_MIN;
-                let mut link = Link { shared: &shared, control: &control, witness: &mut witness, shipping: &mut shipping };
+                let mut link = Link {
+                    shared: &shared,
+                    control: &control,
+                    witness: &mut witness,
+                    shipping: &mut shipping,
+                };
                 link.follow(exchange, &mut drain).await;
                 tracing::warn!("the link to the control plane is down; deciding and spooling go on");
             }
@@ -78,7 +83,11 @@ impl Link<'_> {
         loop {
             if welcomed
                 && let Some(batch) = self.shipping.next_batch()
-                && exchange.outgoing.send(from_gateway::Message::Batch(batch).into()).await.is_err()
+                && exchange
+                    .outgoing
+                    .send(from_gateway::Message::Batch(batch).into())
+                    .await
+                    .is_err()
             {
                 return;
             }
@@ -126,12 +135,18 @@ impl Link<'_> {
         }
         loop {
             if let Some(batch) = self.shipping.next_batch()
-                && exchange.outgoing.send(from_gateway::Message::Batch(batch).into()).await.is_err()
+                && exchange
+                    .outgoing
+                    .send(from_gateway::Message::Batch(batch).into())
+                    .await
+                    .is_err()
             {
                 return;
             }
             match tokio::time::timeout(Duration::from_millis(500), exchange.incoming.message()).await {
-                Ok(Ok(Some(FromControl { message: Some(message) }))) => drop(self.heard(message)),
+                Ok(Ok(Some(FromControl {
+                    message: Some(message),
+                }))) => drop(self.heard(message)),
                 _ => return,
             }
         }
@@ -143,20 +158,29 @@ impl Link<'_> {
                 tracing::info!(control = welcome.control, "the control plane is there");
                 self.shipping.resume(&welcome.stored);
             }
-            from_control::Message::Snapshot(signed) => match take_snapshot(self.shared, self.control, &signed) {
-                Ok(number) => tracing::info!(number, "a snapshot was taken"),
-                Err(errors) => tracing::error!(?errors, "a snapshot was not taken; the last good one stays"),
-            },
+            from_control::Message::Snapshot(signed) => {
+                match take_snapshot(self.shared, self.control, &signed) {
+                    Ok(number) => tracing::info!(number, "a snapshot was taken"),
+                    Err(errors) => {
+                        tracing::error!(?errors, "a snapshot was not taken; the last good one stays")
+                    }
+                }
+            }
             from_control::Message::FreshWord(word) => {
-                if self.control.is_fresh(&word) {
-                    self.shared.last_word.heard();
+                let now_ms = now_us() / 1_000;
+                if self.control.is_current(&word) && !self.shared.last_word.heard(word.time_ms, now_ms) {
+                    tracing::warn!("a fresh word was not newer than the one before, or its clock is far from ours");
                 }
             }
             from_control::Message::Acknowledgement(stored) => {
                 if let Some(position) = &stored.stored {
                     self.shipping.acknowledged(position);
                 }
-                let followed = self.witness.follow(&stored.checkpoint, stored.proof_from_size, &stored.consistency_proof);
+                let followed = self.witness.follow(
+                    &stored.checkpoint,
+                    stored.proof_from_size,
+                    &stored.consistency_proof,
+                );
                 if let Err(error) = followed {
                     tracing::error!(%error, "the control plane's log is not believed");
                 }
@@ -169,15 +193,27 @@ impl Link<'_> {
     fn obey(&self, order: Order) -> FromGateway {
         let wanted = order.end_sessions.unwrap_or_default();
         let live = self.shared.sessions.all();
-        let ended = live.iter().filter(|live| matches(&wanted, live)).inspect(|live| live.end(Ended::Revoked));
+        let ended = live
+            .iter()
+            .filter(|live| matches(&wanted, live))
+            .inspect(|live| live.end(Ended::Revoked));
         let sessions_ended = u32::try_from(ended.count()).unwrap_or(u32::MAX);
-        from_gateway::Message::OrderDone(OrderDone { id: order.id, sessions_ended }).into()
+        from_gateway::Message::OrderDone(OrderDone {
+            id: order.id,
+            sessions_ended,
+        })
+        .into()
     }
 }
 
 /// All fields that are set must match; an order that sets none matches nothing.
 fn matches(wanted: &EndSessions, live: &crate::session::Live) -> bool {
-    let EndSessions { sessions, workload, target, .. } = wanted;
+    let EndSessions {
+        sessions,
+        workload,
+        target,
+        ..
+    } = wanted;
     let says_something = !sessions.is_empty() || !workload.is_empty() || !target.is_empty();
     says_something
         && (sessions.is_empty() || sessions.iter().any(|id| id.as_slice() == live.id.as_bytes()))
@@ -186,7 +222,11 @@ fn matches(wanted: &EndSessions, live: &crate::session::Live) -> bool {
 }
 
 /// Believes, compiles and then decides by a snapshot; sessions that it would not open end.
-pub fn take_snapshot(shared: &Shared, control: &Control, signed: &SignedSnapshot) -> Result<u64, Vec<String>> {
+pub fn take_snapshot(
+    shared: &Shared,
+    control: &Control,
+    signed: &SignedSnapshot,
+) -> Result<u64, Vec<String>> {
     let told = |error: crate::control::Error| vec![error.to_string()];
     let snapshot = control.verify(signed).map_err(told)?;
     let number = snapshot.number;
@@ -195,7 +235,6 @@ pub fn take_snapshot(shared: &Shared, control: &Control, signed: &SignedSnapshot
     control.accept(signed, number).map_err(told)?;
     shared.identities.set_known(rules.known.clone());
     shared.rules.store(Arc::new(rules));
-    shared.last_word.heard();
     if targets_changed {
         shared.catalogues.forget();
     }

@@ -45,9 +45,21 @@ pub struct House {
 
 /// Starts the house's tasks.
 pub fn start_house(house: House) {
-    let House { config, shared, control, witness, spools, grown, endings, drain } = house;
+    let House {
+        config,
+        shared,
+        control,
+        witness,
+        spools,
+        grown,
+        endings,
+        drain,
+    } = house;
     let shipping = ship_audit::Shipping::new(spools, grown, config.limits.spool_file_bytes_max);
-    spawn("follow-control", follow_control::run(shared.clone(), control, witness, shipping, drain));
+    spawn(
+        "follow-control",
+        follow_control::run(shared.clone(), control, witness, shipping, drain),
+    );
     spawn("end-backends", end_backends::run(shared.clone(), endings));
     spawn("end-sessions", end_sessions::run(shared.clone()));
     spawn("refresh-catalogues", refresh_catalogues::run(shared.clone()));
@@ -60,7 +72,10 @@ pub fn start_worker(shared: &Arc<Shared>, worker: &Rc<Worker>, audit: &Rc<Audit>
     spawn_local("flush-outcomes", flush_outcomes::run(audit.clone()));
     spawn_local("sync-spool", sync_spool::run(audit.clone()));
     spawn_local("open-ahead", open_ahead::run(shared.clone(), worker.clone()));
-    spawn_local("tell-strangers", tell_strangers::run(shared.clone(), audit.clone()));
+    spawn_local(
+        "tell-strangers",
+        tell_strangers::run(shared.clone(), audit.clone()),
+    );
 }
 
 fn spawn(name: &'static str, task: impl Future<Output = ()> + Send + 'static) {

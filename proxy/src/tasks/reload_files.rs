@@ -31,7 +31,9 @@ pub async fn run(config: Config, shared: Arc<Shared>) {
 fn reload(config: &Config, shared: &Shared) {
     match shared.tls.reload() {
         Ok(()) => tracing::info!("the listener's certificate was read again"),
-        Err(error) => tracing::error!(%error, "the listener's certificate cannot be read; the last good one stays"),
+        Err(error) => {
+            tracing::error!(%error, "the listener's certificate cannot be read; the last good one stays")
+        }
     }
     match bundles(config) {
         Ok(bundles) => {
@@ -53,14 +55,24 @@ fn reload(config: &Config, shared: &Shared) {
 
 /// Every trust domain's bundle, as this host names them.
 pub fn bundles(config: &Config) -> Result<BTreeMap<String, Vec<CertificateDer<'static>>>, tls::Error> {
-    config.trust_domains.iter().map(|(name, path)| Ok((name.clone(), tls::certificates(path)?))).collect()
+    config
+        .trust_domains
+        .iter()
+        .map(|(name, path)| Ok((name.clone(), tls::certificates(path)?)))
+        .collect()
 }
 
 fn files(config: &Config) -> Vec<PathBuf> {
     let credentials = config.credentials.values().flat_map(|credential| {
-        let password = credential.password.as_deref().and_then(|reference| reference.strip_prefix("file:"));
+        let password = credential
+            .password
+            .as_deref()
+            .and_then(|reference| reference.strip_prefix("file:"));
         let paths = [&credential.certificate, &credential.key, &credential.ca];
-        password.map(PathBuf::from).into_iter().chain(paths.into_iter().flatten().cloned())
+        password
+            .map(PathBuf::from)
+            .into_iter()
+            .chain(paths.into_iter().flatten().cloned())
     });
     [config.tls.certificate.clone(), config.tls.key.clone()]
         .into_iter()
@@ -70,5 +82,8 @@ fn files(config: &Config) -> Vec<PathBuf> {
 }
 
 fn times(files: &[PathBuf]) -> Vec<Option<SystemTime>> {
-    files.iter().map(|file| std::fs::metadata(file).and_then(|known| known.modified()).ok()).collect()
+    files
+        .iter()
+        .map(|file| std::fs::metadata(file).and_then(|known| known.modified()).ok())
+        .collect()
 }

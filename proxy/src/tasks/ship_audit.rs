@@ -36,13 +36,25 @@ struct Open {
 
 impl Shipping {
     pub fn new(spools: Vec<Arc<Progress>>, grown: Arc<Notify>, file_bytes_max: u64) -> Shipping {
-        let spools = spools.into_iter().map(|progress| Shipped { progress, stored: 0, sent: 0, reading: None });
-        Shipping { spools: spools.collect(), grown, file_bytes_max }
+        let spools = spools.into_iter().map(|progress| Shipped {
+            progress,
+            stored: 0,
+            sent: 0,
+            reading: None,
+        });
+        Shipping {
+            spools: spools.collect(),
+            grown,
+            file_bytes_max,
+        }
     }
 
     /// Bytes that the spools hold.
     pub fn bytes(&self) -> u64 {
-        self.spools.iter().map(|spool| spool.progress.bytes(self.file_bytes_max)).sum()
+        self.spools
+            .iter()
+            .map(|spool| spool.progress.bytes(self.file_bytes_max))
+            .sum()
     }
 
     /// A new exchange: what the control plane has is where shipping goes on.
@@ -83,7 +95,9 @@ impl Shipped {
         }
         let (path, file_first) = self.progress.file_of(first_number)?;
         let begin = match &self.reading {
-            Some(open) if open.path == path && open.next_number == first_number => (open.offset, first_number),
+            Some(open) if open.path == path && open.next_number == first_number => {
+                (open.offset, first_number)
+            }
             _ => (0, file_first),
         };
         let bytes = std::fs::read(&path).inspect_err(|error| {
@@ -93,7 +107,10 @@ impl Shipped {
         let (mut offset, mut number) = begin;
         let (mut records, mut batch_bytes) = (Vec::new(), 0);
         for record in spool::frames(bytes.get(offset..).unwrap_or_default()) {
-            if number > self.progress.written() || batch_bytes > BATCH_BYTES_MAX || records.len() >= BATCH_RECORDS_MAX {
+            if number > self.progress.written()
+                || batch_bytes > BATCH_BYTES_MAX
+                || records.len() >= BATCH_RECORDS_MAX
+            {
                 break;
             }
             offset += spool::FRAME_HEADER_BYTES + record.len();
@@ -107,7 +124,16 @@ impl Shipped {
             return None;
         }
         self.sent = number - 1;
-        self.reading = Some(Open { path, next_number: number, offset });
-        Some(Batch { worker: self.progress.worker, epoch: self.progress.epoch, first_number, records })
+        self.reading = Some(Open {
+            path,
+            next_number: number,
+            offset,
+        });
+        Some(Batch {
+            worker: self.progress.worker,
+            epoch: self.progress.epoch,
+            first_number,
+            records,
+        })
     }
 }

@@ -135,12 +135,18 @@ impl<'t> Walk<'t> {
     ) -> Result<Item<'t>, Rejection> {
         let sight = self.sight(scope, seen, true);
         let mut names: Vec<Cow<'t, str>> = Vec::new();
+        // Without an alias the function's own name is one.
+        let mut name = function.alias().and_then(Alias::aliasname);
         for entry in function.functions() {
             // Each entry is a pair: the call, and its own column definitions.
             let Node::NodeList(pair) = entry else {
                 return Err(self.not_known("the function in FROM", &entry));
             };
-            self.expression(sight, pair.get(0).unwrap_or(Node::None))?;
+            let call = pair.get(0).unwrap_or(Node::None);
+            if let (None, Node::FuncCall(call)) = (name, call) {
+                name = call.funcname().iter().next_back().and_then(Node::as_str);
+            }
+            self.expression(sight, call)?;
             for definition in pair
                 .get(1)
                 .unwrap_or(Node::None)
@@ -159,10 +165,7 @@ impl<'t> Walk<'t> {
             self.type_used(column.type_name());
         }
         names.extend(column_aliases(function.alias()));
-        Ok(Item::new(
-            function.alias().and_then(Alias::aliasname),
-            Outputs::AtLeast(names),
-        ))
+        Ok(Item::new(name, Outputs::AtLeast(names)))
     }
 
     fn bring_table_function(

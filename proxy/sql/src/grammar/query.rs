@@ -366,22 +366,23 @@ fn starred<'t>(node: &Node<'t>) -> Option<Option<&'t str>> {
 
 /// The name that PostgreSQL gives an output column without AS, where it is certain.
 fn figured_name(mut node: Node<'_>) -> Option<&str> {
+    // The outermost type names a value that has no name of its own.
+    let mut type_name = None;
     for _ in 0..64 {
         node = match node {
             Node::ColumnRef(column) => return column.fields().iter().next_back().and_then(Node::as_str),
             Node::FuncCall(call) => return call.funcname().iter().next_back().and_then(Node::as_str),
-            Node::TypeCast(cast) => match figured_name_of_part(cast.arg()) {
-                Some(arg) => arg,
-                None => return cast.type_name()?.names().iter().next_back()?.sval(),
-            },
+            Node::TypeCast(cast) => {
+                let name = cast.type_name()?.names().iter().next_back()?.sval();
+                type_name = type_name.or(name);
+                cast.arg()
+            }
             Node::CollateClause(collate) => collate.arg(),
+            Node::A_Const(_) | Node::ParamRef(_) | Node::BoolExpr(_) | Node::NullTest(_) => {
+                return type_name.or(Some("?column?"));
+            }
             _ => return None,
         };
     }
     None
-}
-
-/// A part that would give a cast its name; a constant does not.
-fn figured_name_of_part(node: Node<'_>) -> Option<Node<'_>> {
-    (!matches!(node, Node::A_Const(_) | Node::ParamRef(_))).then_some(node)
 }

@@ -243,6 +243,41 @@ fn columns_resolve_outwards_as_postgresql_does() {
 }
 
 #[test]
+fn a_function_in_from_goes_by_its_own_name() {
+    check(
+        "SELECT generate_series, generate_series.generate_series, c.id FROM generate_series(1, 3), customers c",
+        "select public.customers(id)",
+    );
+    check(
+        "SELECT g.x FROM generate_series(1, 3) AS g(x), customers",
+        "select public.customers rows",
+    );
+}
+
+#[test]
+fn output_columns_have_the_names_that_postgresql_gives_them() {
+    // Where the subquery has no such column, the name means one of the query around it.
+    let outer =
+        |inner: &str, name: &str| format!("SELECT (SELECT {name} FROM (SELECT {inner}) s) FROM orders AS o");
+    let whole = "select public.orders(customer_id,id,state,total)";
+    check(&outer("'1'::int::text", "text"), "select public.orders rows");
+    check(&outer("'1'::int::text", "total"), "select public.orders(total)");
+    check(&outer("'1'::int::text", "int4"), whole);
+    check(
+        &outer("upper('x')::total", "total"),
+        "select public.orders(total); execute public.total <user>",
+    );
+    check(&outer("upper('x')::text", "upper"), "select public.orders rows");
+    check(&outer("1", "\"?column?\""), "select public.orders rows");
+    check(&outer("1 AS total", "total"), "select public.orders rows");
+    check(
+        &outer("CASE WHEN true THEN 1 END", "total"),
+        "select public.orders(total)",
+    );
+    check(&outer("o.id", "id"), "select public.orders(id)");
+}
+
+#[test]
 fn locking_rows_is_an_update() {
     check(
         "SELECT id FROM customers FOR UPDATE",

@@ -3,7 +3,11 @@ use prost::Message;
 
 use super::*;
 
-const ROOM: Room = Room { spool_bytes_max: 64 * 1024, file_bytes_max: 16 * 1024, record_bytes_max: 4 * 1024 };
+const ROOM: Room = Room {
+    spool_bytes_max: 64 * 1024,
+    file_bytes_max: 16 * 1024,
+    record_bytes_max: 4 * 1024,
+};
 
 fn open_with(folder: &Path, epoch: u64, room: Room) -> (Spool, Vec<Arc<Progress>>) {
     let unknown = |epoch, of| super::super::unknown_outcome("test", 0, epoch, of);
@@ -15,14 +19,29 @@ fn open(folder: &Path, epoch: u64) -> (Spool, Vec<Arc<Progress>>) {
 }
 
 fn record(kind: Kind, of: u64) -> impl FnOnce(u64, &mut Vec<u8>) {
-    move |number, buffer| Record { number, kind: kind.into(), of, ..Record::default() }.encode(buffer).unwrap()
+    move |number, buffer| {
+        Record {
+            number,
+            kind: kind.into(),
+            of,
+            ..Record::default()
+        }
+        .encode(buffer)
+        .unwrap()
+    }
 }
 
 /// Every record that the files of an epoch hold, in order.
 fn on_disk(folder: &Path, epoch: u64) -> Vec<Record> {
     let files = epochs_on_disk(folder).unwrap().remove(&epoch).unwrap_or_default();
     let bytes = files.into_values().map(|path| fs::read(path).unwrap());
-    bytes.flat_map(|bytes| frames(&bytes).map(|record| Record::decode(record).unwrap()).collect::<Vec<_>>()).collect()
+    bytes
+        .flat_map(|bytes| {
+            frames(&bytes)
+                .map(|record| Record::decode(record).unwrap())
+                .collect::<Vec<_>>()
+        })
+        .collect()
 }
 
 #[test]
@@ -36,13 +55,23 @@ fn an_intent_is_on_the_disk_before_its_permit_exists() {
 #[test]
 fn numbers_have_no_gaps_and_no_repeats_across_files() {
     let folder = tempfile::tempdir().unwrap();
-    let (mut spool, _) = open_with(folder.path(), 1, Room { file_bytes_max: 2 * 1024, ..ROOM });
+    let (mut spool, _) = open_with(
+        folder.path(),
+        1,
+        Room {
+            file_bytes_max: 2 * 1024,
+            ..ROOM
+        },
+    );
     for _ in 0..100 {
         let of = spool.intent(record(Kind::Intent, 0)).unwrap();
         spool.outcome(of, record(Kind::Outcome, of));
     }
     spool.flush().unwrap();
-    let numbers: Vec<u64> = on_disk(folder.path(), 1).iter().map(|record| record.number).collect();
+    let numbers: Vec<u64> = on_disk(folder.path(), 1)
+        .iter()
+        .map(|record| record.number)
+        .collect();
     assert_eq!(numbers, (1..=200).collect::<Vec<u64>>());
 }
 
@@ -57,8 +86,17 @@ fn an_open_intent_of_a_dead_process_is_closed_as_unknown() {
     drop(spool);
     let (_, earlier) = open(folder.path(), 2);
     let closing = on_disk(folder.path(), 1).pop().unwrap();
-    assert_eq!((closing.of, closing.status(), closing.number), (dead, Status::Unknown, 4));
-    assert_eq!(earlier.iter().map(|progress| progress.written()).collect::<Vec<_>>(), [4]);
+    assert_eq!(
+        (closing.of, closing.status(), closing.number),
+        (dead, Status::Unknown, 4)
+    );
+    assert_eq!(
+        earlier
+            .iter()
+            .map(|progress| progress.written())
+            .collect::<Vec<_>>(),
+        [4]
+    );
 }
 
 #[test]
@@ -70,7 +108,8 @@ fn a_torn_last_frame_is_cut_and_loses_nothing_before_it() {
     }
     let (path, end) = (spool.progress.file_of(1).unwrap().0, spool.offset);
     drop(spool);
-    for cut in 1..20 {
+    let frame_bytes = end / 3;
+    for cut in 1..=frame_bytes {
         let file = OpenOptions::new().write(true).open(&path).unwrap();
         file.write_all_at(&vec![0; 20], end - cut).unwrap();
         let (_, earlier) = open(folder.path(), 100 + cut);
@@ -115,7 +154,13 @@ fn a_full_spool_refuses_intents_but_takes_the_outcomes_it_promised() {
         spool.outcome(*of, |number, buffer| {
             record(Kind::Outcome, *of)(number, buffer);
             // As large as an outcome may be.
-            buffer.extend(Record { message: "x".repeat(250), ..Record::default() }.encode_to_vec());
+            buffer.extend(
+                Record {
+                    message: "x".repeat(250),
+                    ..Record::default()
+                }
+                .encode_to_vec(),
+            );
         });
         spool.flush().unwrap();
     }
@@ -127,7 +172,13 @@ fn a_refused_record_leaves_no_number_behind() {
     let folder = tempfile::tempdir().unwrap();
     let (mut spool, _) = open(folder.path(), 1);
     let huge = |number: u64, buffer: &mut Vec<u8>| {
-        Record { number, message: "x".repeat(ROOM.record_bytes_max), ..Record::default() }.encode(buffer).unwrap();
+        Record {
+            number,
+            message: "x".repeat(ROOM.record_bytes_max),
+            ..Record::default()
+        }
+        .encode(buffer)
+        .unwrap();
     };
     assert!(matches!(spool.note(huge), Err(Error::TooLarge { .. })));
     assert_eq!(spool.note(record(Kind::Finding, 0)).unwrap(), 1);
@@ -146,7 +197,14 @@ fn room_that_comes_back_is_used_again() {
 #[test]
 fn a_file_with_an_open_intent_is_kept_until_the_outcome_is_stored() {
     let folder = tempfile::tempdir().unwrap();
-    let (mut spool, _) = open_with(folder.path(), 1, Room { file_bytes_max: 2 * 1024, ..ROOM });
+    let (mut spool, _) = open_with(
+        folder.path(),
+        1,
+        Room {
+            file_bytes_max: 2 * 1024,
+            ..ROOM
+        },
+    );
     let long = spool.intent(record(Kind::Intent, 0)).unwrap();
     for _ in 0..200 {
         spool.note(record(Kind::Finding, 0)).unwrap();
@@ -163,6 +221,8 @@ fn a_file_with_an_open_intent_is_kept_until_the_outcome_is_stored() {
 fn two_processes_cannot_write_one_spool() {
     let folder = tempfile::tempdir().unwrap();
     let (_spool, _) = open(folder.path(), 1);
-    let second = Spool::open(folder.path(), 0, 2, ROOM, &Arc::new(Notify::new()), |_, _| Vec::new());
+    let second = Spool::open(folder.path(), 0, 2, ROOM, &Arc::new(Notify::new()), |_, _| {
+        Vec::new()
+    });
     assert!(matches!(second, Err(Error::Held)));
 }

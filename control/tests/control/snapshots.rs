@@ -1,9 +1,8 @@
 //! Snapshots: numbered, signed, pushed; and nothing wrong is ever in force.
 
-mod support;
-
 use std::sync::Arc;
 
+use crate::support::{Gateway, House, RESOURCES, hello};
 use aws_lc_rs::signature::{ED25519, UnparsedPublicKey};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -11,7 +10,6 @@ use postern_control::config::Limits;
 use postern_link::snapshot::Snapshot;
 use postern_link::wire::from_control::Message as To;
 use postern_link::wire::{FreshWord, Hello};
-use support::{Gateway, House, RESOURCES, hello};
 
 impl Held {
     async fn next(gateway: &mut Gateway, key: &str) -> Held {
@@ -168,20 +166,72 @@ async fn a_wrong_folder_is_reported_and_the_last_good_one_stays() {
 
 #[tokio::test]
 async fn a_folder_beyond_its_limits_is_refused() {
+    for (limits, says) in [
+        (
+            Limits {
+                resources_bytes_max: 2_000,
+                ..Limits::default()
+            },
+            "more than 2000 bytes",
+        ),
+        (
+            Limits {
+                resources_files_max: 1,
+                ..Limits::default()
+            },
+            "more than 1 files",
+        ),
+        (
+            Limits {
+                snapshot_bytes_max: 2_000,
+                ..Limits::default()
+            },
+            "`snapshot_bytes_max`",
+        ),
+    ] {
+        let house = House::start_with(limits).await;
+        house.snapshot().await;
+        policy(&house, &"x".repeat(3_000));
+        while !house.good("/readyz?verbose").await["snapshot"]["trouble"]
+            .to_string()
+            .contains(says)
+        {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(house.snapshot().await, 1);
+    }
+}
+
+#[tokio::test]
+async fn old_snapshots_are_kept_up_to_their_limit() {
     let house = House::start_with(Limits {
-        resources_bytes_max: 2_000,
+        snapshots_kept_max: 2,
         ..Limits::default()
     })
     .await;
+    let mut changes = house.running().snapshots().changes();
     house.snapshot().await;
-    policy(&house, &"x".repeat(3_000));
-    while !house.good("/readyz?verbose").await["snapshot"]["trouble"]
-        .to_string()
-        .contains("more than 2000")
-    {
-        tokio::task::yield_now().await;
+    for number in 2..=4 {
+        policy(&house, &format!("// {number}"));
+        let reached = |current: &Option<Arc<_>>| number_of(current) == number;
+        changes.wait_for(reached).await.unwrap();
     }
-    assert_eq!(house.snapshot().await, 1);
+    let mut gateway = house.gateway("gw-1").await;
+    let decided = |number, epoch| postern_link::wire::Record {
+        policy_epoch: epoch,
+        ..crate::support::statement("gw-1", 7, number)
+    };
+    let records = [decided(1, 2), decided(2, 3), decided(3, 4)];
+    let records = records.iter().map(prost::Message::encode_to_vec).collect();
+    gateway.send(7, 1, records).await.unwrap();
+    for (number, known) in [(1, false), (2, true), (3, true)] {
+        let answer = house.good(&format!("/v1/decisions/gw-1.0.7.{number}")).await;
+        assert_eq!(!answer["snapshot"].is_null(), known, "{number}");
+    }
+}
+
+fn number_of(current: &Option<Arc<postern_control::snapshots::Current>>) -> u64 {
+    current.as_ref().map_or(0, |current| current.snapshot.number)
 }
 
 #[tokio::test]

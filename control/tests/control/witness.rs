@@ -1,12 +1,10 @@
 //! Gateways are witnesses: what they were shown is proved to be the beginning of what they are shown next,
 //! by a verifier written here from RFC 9162 and nothing of the control plane's own.
 
-mod support;
-
+use crate::support::House;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use postern_link::wire::Acknowledgement;
-use support::House;
 use tonic::Code;
 
 type Hash = [u8; 32];
@@ -156,7 +154,7 @@ async fn a_log_that_is_not_the_one_a_gateway_has_seen_is_refused_and_reported() 
     house.close().await;
     let data = house.folder.path().join("data");
     let earlier = house.folder.path().join("earlier");
-    support::copy(&data, &earlier);
+    crate::support::copy(&data, &earlier);
 
     house.open().await.unwrap();
     let mut gateway = house.gateway("gw-1").await;

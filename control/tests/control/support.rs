@@ -1,7 +1,5 @@
 //! A control plane started for real in a folder of its own, and the peers that speak to it.
 
-#![expect(dead_code, reason = "each test file uses its own part of the house")]
-
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 

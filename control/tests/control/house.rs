@@ -1,10 +1,8 @@
 //! Starting and stopping: one house for one folder, and bad config says what is wrong.
 
-mod support;
-
+use crate::support::House;
 use postern_control::Error;
 use postern_control::config::{Config, Limits};
-use support::House;
 
 #[tokio::test]
 async fn two_control_planes_cannot_have_one_folder() {
@@ -15,9 +13,11 @@ async fn two_control_planes_cannot_have_one_folder() {
     house.open().await.unwrap();
 }
 
+type Spoil = fn(&House, &mut Config);
+
 #[tokio::test]
 async fn what_cannot_be_used_is_named_at_the_start() {
-    let cases: [(&str, fn(&House, &mut Config)); 7] = [
+    let cases: [(&str, Spoil); 7] = [
         ("`name` must be", |_, config| config.name = "a b".into()),
         ("`log_origin` must be", |_, config| {
             config.log_origin = "a b".into()
@@ -57,7 +57,7 @@ async fn what_cannot_be_used_is_named_at_the_start() {
 async fn new_certificates_are_shown_and_demanded_without_a_restart() {
     let mut house = House::start().await;
     let mut old = house.gateway("gw-1").await;
-    let next = support::Authority::new("another authority");
+    let next = crate::support::Authority::new("another authority");
     let server = next.server();
     let write = |name: &str, text: &str| std::fs::write(house.folder.path().join(name), text).unwrap();
     write("server.key", &server.key);
@@ -65,11 +65,16 @@ async fn new_certificates_are_shown_and_demanded_without_a_restart() {
     write("ca.pem", &next.pem());
     let before = std::mem::replace(&mut house.authority, next);
     let shown = house.authority.gateway("gw-2");
-    while house.stream(&shown, support::hello("gw-2")).await.is_err() {
+    while house.stream(&shown, crate::support::hello("gw-2")).await.is_err() {
         tokio::task::yield_now().await;
     }
     let refused = before.gateway("gw-3");
-    assert!(house.stream(&refused, support::hello("gw-3")).await.is_err());
+    assert!(
+        house
+            .stream(&refused, crate::support::hello("gw-3"))
+            .await
+            .is_err()
+    );
     old.ship(7, 1..=2).await;
 }
 

@@ -1,11 +1,9 @@
 //! The control plane's log is the union of the spools, once each, over resends, reconnects and restarts.
 
-mod support;
-
+use crate::support::{House, hello, statement};
 use postern_control::audit::note::{Checkpoint, Verifier};
-use postern_link::wire::{Acknowledgement, Kind, SpoolPosition};
+use postern_link::wire::{Acknowledgement, SpoolPosition};
 use prost::Message as _;
-use support::{House, hello, statement};
 use tonic::Code;
 
 async fn numbers(house: &House) -> Vec<String> {
@@ -204,7 +202,7 @@ async fn an_acknowledged_record_is_in_the_files_and_under_a_signed_checkpoint() 
     assert_eq!(checkpoint.size, 4);
     // What is on the disk at this moment, as a copy that nobody writes to.
     let copy = tempfile::tempdir().unwrap();
-    support::copy(&house.audit_folder(), copy.path());
+    crate::support::copy(&house.audit_folder(), copy.path());
     let report = postern_control::audit::verify::verify(copy.path(), &verifier, None, 1 << 20).unwrap();
     assert_eq!(report.wrong, []);
     assert_eq!((report.records, report.root), (4, checkpoint.root));
@@ -252,15 +250,89 @@ async fn hello_names_the_gateway_of_the_certificate_and_a_version_one_apart() {
         .await
         .unwrap();
     assert_eq!(own.next().await.unwrap_err().code(), Code::PermissionDenied);
-    let _ = Kind::Intent;
 }
 
 #[tokio::test]
 async fn a_certificate_of_another_authority_or_of_no_gateway_is_refused() {
     let house = House::start().await;
-    let stranger = support::Authority::new("another").gateway("gw-1");
+    let stranger = crate::support::Authority::new("another").gateway("gw-1");
     assert!(house.stream(&stranger, hello("gw-1")).await.is_err());
     let workload = house.authority.client("spiffe://example.org/ci/report");
     let refused = house.stream(&workload, hello("report")).await.unwrap_err();
     assert_eq!(refused.code(), Code::Unauthenticated);
+}
+
+#[tokio::test]
+async fn a_connection_that_says_nothing_is_closed() {
+    let limits = postern_control::config::Limits {
+        hello_timeout_ms: 0,
+        ..Default::default()
+    };
+    let house = House::start_with(limits).await;
+    let channel = house.channel(&house.authority.gateway("gw-1")).await.unwrap();
+    let mut client = postern_link::wire::link_client::LinkClient::new(channel);
+    let mut stream = client
+        .exchange(tokio_stream::pending())
+        .await
+        .unwrap()
+        .into_inner();
+    assert_eq!(stream.message().await.unwrap_err().code(), Code::DeadlineExceeded);
+}
+
+#[tokio::test]
+async fn a_handshake_that_does_not_go_on_is_closed() {
+    use tokio::io::AsyncReadExt as _;
+    let limits = postern_control::config::Limits {
+        handshake_timeout_ms: 1,
+        ..Default::default()
+    };
+    let house = House::start_with(limits).await;
+    let mut silent = tokio::net::TcpStream::connect(house.running().gateways_address)
+        .await
+        .unwrap();
+    assert_eq!(silent.read(&mut [0; 1]).await.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn a_gateway_that_does_not_read_is_given_up() {
+    let limits = postern_control::config::Limits {
+        outbound_messages_max: 1,
+        outbound_timeout_ms: 50,
+        ..Default::default()
+    };
+    let house = House::start_with(limits).await;
+    let mut gateway = house.gateway("gw-1").await;
+    // The snapshots fill its window, because it takes none of them.
+    std::fs::write(house.resources().join("large.cedar"), "// ".repeat(1_000_000)).unwrap();
+    while house.good("/v1/gateways").await["gateways"][0]["connected"] == true {
+        tokio::task::yield_now().await;
+    }
+    let ended = loop {
+        if let Err(status) = gateway.next().await {
+            break status;
+        }
+    };
+    assert!(
+        matches!(
+            ended.code(),
+            Code::DeadlineExceeded | Code::Cancelled | Code::Unknown
+        ),
+        "{ended:?}"
+    );
+}
+
+#[tokio::test]
+async fn only_so_many_positions_are_told_and_the_newest_spools_first() {
+    let limits = postern_control::config::Limits {
+        positions_told_max: 2,
+        ..Default::default()
+    };
+    let house = House::start_with(limits).await;
+    let mut gateway = house.gateway("gw-1").await;
+    for epoch in [5, 7, 6] {
+        gateway.ship(epoch, 1..=1).await;
+    }
+    let gateway = house.gateway("gw-1").await;
+    let epochs: Vec<u64> = gateway.welcome.stored.iter().map(|stored| stored.epoch).collect();
+    assert_eq!(epochs, [7, 6]);
 }
