@@ -74,7 +74,9 @@ pub fn pgbouncer(world: &World) -> Result<PgBouncer, String> {
     fs::create_dir_all(&folder).map_err(failed)?;
     let port = free_port().map_err(failed)?;
     let shown = folder.display();
-    let world_folder = world.folder.display();
+    for name in ["server.pem", "server.key"] {
+        fs::copy(world.folder.join(name), folder.join(name)).map_err(failed)?;
+    }
     fs::write(
         folder.join("users.txt"),
         "\"shop_owner\" \"secret-of-shop_owner\"\n",
@@ -86,7 +88,7 @@ pub fn pgbouncer(world: &World) -> Result<PgBouncer, String> {
             "[databases]\n* = host=127.0.0.1 port={}\n[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\n\
              unix_socket_dir =\nauth_type = scram-sha-256\nauth_file = {shown}/users.txt\npool_mode = session\n\
              max_client_conn = 2000\ndefault_pool_size = 100\nclient_tls_sslmode = require\n\
-             client_tls_cert_file = {world_folder}/server.pem\nclient_tls_key_file = {world_folder}/server.key\n\
+             client_tls_cert_file = {shown}/server.pem\nclient_tls_key_file = {shown}/server.key\n\
              server_tls_sslmode = disable\nlogfile = {shown}/log\nignore_startup_parameters = extra_float_digits\n\
              log_connections = 0\nlog_disconnections = 0\n",
             world.cluster.port
@@ -99,16 +101,13 @@ pub fn pgbouncer(world: &World) -> Result<PgBouncer, String> {
         .is_ok_and(|output| output.stdout == b"0\n");
     let mut command = if root {
         // It does not run as root, and must then read its files.
-        let status = Command::new("chmod")
-            .args(["-R", "a+rX"])
-            .arg(&world.folder)
-            .status();
+        let opened = Command::new("chmod").arg("a+x").arg(&world.folder).status();
         let owned = Command::new("chown").args(["-R", "nobody"]).arg(&folder).status();
-        if !(status.is_ok_and(|status| status.success()) && owned.is_ok_and(|status| status.success())) {
+        if !(opened.is_ok_and(|status| status.success()) && owned.is_ok_and(|status| status.success())) {
             return Err("its files cannot be given to an unprivileged user".into());
         }
-        let mut command = Command::new("runuser");
-        command.args(["-u", "nobody", "--", program]);
+        let mut command = Command::new("setpriv");
+        command.args(["--reuid=nobody", "--regid=nogroup", "--clear-groups", program]);
         command
     } else {
         Command::new(program)

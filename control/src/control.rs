@@ -14,12 +14,13 @@ use tokio::sync::{Semaphore, mpsc, watch};
 
 use crate::audit::note::Signer;
 use crate::audit::{self, Audit, Files};
-use crate::config::{self, Config};
+use crate::config::{self, Config, Limits};
+use crate::gateways::Gateways;
 use crate::keys::{self, SigningKey, Token};
 use crate::listener::{Door, Encryption};
 use crate::operators::Operators;
 use crate::orders::Orders;
-use crate::snapshots::{Validate, fresh_word};
+use crate::snapshots::{Snapshots, Validate, fresh_word};
 use crate::store::write::Feed;
 use crate::store::{self, Spool, Store};
 use crate::tasks::{Task, Tasks};
@@ -70,7 +71,7 @@ pub struct Running {
     pub snapshot_key: String,
     audit: Audit,
     store: Store,
-    snapshots: snapshots::Snapshots,
+    snapshots: Snapshots,
     tasks: Tasks,
     stop_timeout: Duration,
     _lock: File,
@@ -81,7 +82,7 @@ impl Running {
         &self.audit
     }
 
-    pub fn snapshots(&self) -> &snapshots::Snapshots {
+    pub fn snapshots(&self) -> &Snapshots {
         &self.snapshots
     }
 
@@ -99,139 +100,70 @@ impl Running {
 /// `validate` says what is wrong with a snapshot before it is signed.
 pub async fn start(config: Config, validate: Arc<Validate>) -> Result<Running, Error> {
     config.check()?;
-    let limits = Arc::new(config.limits.clone());
-    let data = &config.data;
-    let unusable = |source| Error::Data {
-        path: data.clone(),
-        source,
-    };
-    DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(data)
-        .map_err(unusable)?;
-    let lock = lock(&config)?;
-    let doors = watch::Sender::new(tls::load(&config.tls)?);
-    let token = Token::open(&data.join("operator.token"))?;
-    let snapshot_key = Arc::new(SigningKey::open(&data.join("snapshot.key"))?);
-    let signer = Signer::new(&config.log_origin, SigningKey::open(&data.join("log.key"))?);
+    let lock = take_folder(&config)?;
+    let tls = watch::Sender::new(tls::load(&config.tls)?);
+    let operator_token = Token::open(&config.data.join("operator.token"))?;
+    let snapshot_key = Arc::new(SigningKey::open(&config.data.join("snapshot.key"))?);
+    let log_key = SigningKey::open(&config.data.join("log.key"))?;
+    let signer = Signer::new(&config.log_origin, log_key);
     let log_key = signer.verifier().to_string();
+    let gateways_door = bind(config.listen_gateways).await?;
+    let operators_door = bind(config.listen_operators).await?;
 
+    let limits = Arc::new(config.limits.clone());
     let tasks = Tasks::default();
     let (audit, store) = open_log(&config, signer, &tasks).await?;
-    let (snapshots, maker) = snapshots::open(
+    let opened = snapshots::open(
         Arc::clone(&snapshot_key),
         validate,
         store.clone(),
         audit.clone(),
         &limits,
-    )
-    .await?;
-    let orders = Arc::new(Orders::new(&limits));
-    orders::restore(&orders, &store, &audit, &limits).await?;
-    let registry = Arc::new(gateways::Gateways::default());
-    let fresh_word = watch::Sender::new(None);
-
-    let gateways_listener = bind(config.listen_gateways).await?;
-    let operators_listener = bind(config.listen_operators).await?;
-    let (gateways_address, operators_address) = (
-        address(&gateways_listener, config.listen_gateways)?,
-        address(&operators_listener, config.listen_operators)?,
     );
+    let (snapshots, maker) = opened.await?;
+    let orders = Orders::new(&limits);
+    orders::restore(&orders, &store, &audit, &limits).await?;
+    let parts = Parts {
+        name: config.name.as_str().into(),
+        token: operator_token.clone(),
+        audit: audit.clone(),
+        store: store.clone(),
+        snapshots: snapshots.clone(),
+        orders: Arc::new(orders),
+        gateways: Arc::default(),
+        tasks: tasks.clone(),
+        limits: Arc::clone(&limits),
+    };
+
+    let key = Arc::clone(&snapshot_key);
+    let told = Told {
+        config: config.clone(),
+        maker,
+        key,
+        tls: tls.subscribe(),
+    };
+    parts.open_gateways(gateways_door.0, told);
     let encrypted = !config.listen_operators.ip().is_loopback();
     let encryption = if encrypted {
-        Encryption::Operators(doors.subscribe())
+        Encryption::Operators(tls.subscribe())
     } else {
         Encryption::None
     };
-
-    let gateways_door = gateways::Door {
-        name: config.name.as_str().into(),
-        audit: audit.clone(),
-        store: store.clone(),
-        snapshots: snapshots.clone(),
-        fresh_word: fresh_word.subscribe(),
-        orders: Arc::clone(&orders),
-        gateways: Arc::clone(&registry),
-        findings: Arc::default(),
-        tasks: tasks.clone(),
-        limits: Arc::clone(&limits),
-    };
-    let operators_door = Operators {
-        name: config.name.as_str().into(),
-        token: token.clone(),
-        audit: audit.clone(),
-        store: store.clone(),
-        snapshots: snapshots.clone(),
-        orders,
-        gateways: registry,
-        verifying: Arc::new(Semaphore::new(1)),
-        limits: Arc::clone(&limits),
-        tasks: tasks.clone(),
-    };
-
-    // Everything that runs from here on.
-    let stop = || tasks.stop_signal();
-    let handshake_timeout = Duration::from_millis(limits.handshake_timeout_ms);
-    let (gateways_ready, gateways_connections) = mpsc::channel(READY_CONNECTIONS_MAX);
-    let (operators_ready, operators_connections) = mpsc::channel(READY_CONNECTIONS_MAX);
+    parts.open_operators(operators_door.0, encryption);
     let poll = Duration::from_millis(limits.resources_poll_ms);
     tasks.spawn(
-        Task::WatchResources,
-        snapshots::folder::watch(config.resources.clone(), maker, config.limits.clone(), stop()),
-    );
-    let interval = Duration::from_millis(limits.fresh_word_ms);
-    tasks.spawn(
-        Task::FreshWord,
-        fresh_word::run(
-            Arc::clone(&snapshot_key),
-            snapshots.clone(),
-            fresh_word,
-            interval,
-            stop(),
-        ),
-    );
-    tasks.spawn(Task::AdvanceIndex, advance(audit.clone(), store.clone(), stop()));
-    tasks.spawn(
-        Task::ServeGateways,
-        gateways::serve(gateways_door, gateways_connections, stop()),
-    );
-    tasks.spawn(
-        Task::ServeOperators,
-        operators::serve(operators_door, operators_connections, stop()),
-    );
-    let door = Door {
-        listener: gateways_listener,
-        encryption: Encryption::Gateways(doors.subscribe()),
-        connections_max: limits.gateways_max,
-        handshake_timeout,
-    };
-    tasks.spawn(
-        Task::AcceptGateways,
-        listener::run(door, tasks.clone(), gateways_ready, stop()),
-    );
-    let door = Door {
-        listener: operators_listener,
-        encryption,
-        connections_max: limits.operator_connections_max,
-        handshake_timeout,
-    };
-    tasks.spawn(
-        Task::AcceptOperators,
-        listener::run(door, tasks.clone(), operators_ready, stop()),
-    );
-    tasks.spawn(
         Task::ReloadCertificates,
-        tls::reload(config.tls.clone(), doors, poll, stop()),
+        tls::reload(config.tls.clone(), tls, poll, tasks.stop_signal()),
     );
 
+    let (gateways_address, operators_address) = (gateways_door.1, operators_door.1);
     let scheme = if encrypted { "https" } else { "http" };
     tracing::info!(%gateways_address, %operators_address, "the control plane is up");
     Ok(Running {
         gateways_address,
         operators_address,
         operators_url: format!("{scheme}://{operators_address}"),
-        operator_token: token,
+        operator_token,
         log_key,
         snapshot_key: BASE64_STANDARD.encode(snapshot_key.public()),
         audit,
@@ -243,22 +175,126 @@ pub async fn start(config: Config, validate: Arc<Validate>) -> Result<Running, E
     })
 }
 
-/// Two writers of one log would each sign what the other does not have.
-fn lock(config: &Config) -> Result<File, Error> {
-    let path = config.data.join("lock");
-    let file = File::create(&path).map_err(|source| Error::Data {
-        path: config.data.clone(),
+/// What both doors are made of.
+struct Parts {
+    name: Arc<str>,
+    token: Token,
+    audit: Audit,
+    store: Store,
+    snapshots: Snapshots,
+    orders: Arc<Orders>,
+    gateways: Arc<Gateways>,
+    tasks: Tasks,
+    limits: Arc<Limits>,
+}
+
+impl Parts {
+    /// Makes snapshots and fresh words, and opens the door to those who are told them.
+    fn open_gateways(&self, listener: TcpListener, told: Told) {
+        let Told {
+            config,
+            maker,
+            key,
+            tls,
+        } = told;
+        let (tasks, limits) = (&self.tasks, &self.limits);
+        let word = watch::Sender::new(None);
+        let door = gateways::Door {
+            name: Arc::clone(&self.name),
+            audit: self.audit.clone(),
+            store: self.store.clone(),
+            snapshots: self.snapshots.clone(),
+            fresh_word: word.subscribe(),
+            orders: Arc::clone(&self.orders),
+            gateways: Arc::clone(&self.gateways),
+            findings: Arc::default(),
+            tasks: tasks.clone(),
+            limits: Arc::clone(limits),
+        };
+        let watched = snapshots::folder::watch(config.resources, maker, config.limits, tasks.stop_signal());
+        tasks.spawn(Task::WatchResources, watched);
+        let interval = Duration::from_millis(limits.fresh_word_ms);
+        let words = fresh_word::run(key, self.snapshots.clone(), word, interval, tasks.stop_signal());
+        tasks.spawn(Task::FreshWord, words);
+        tasks.spawn(
+            Task::AdvanceIndex,
+            advance(self.audit.clone(), self.store.clone(), tasks.stop_signal()),
+        );
+        let (ready, connections) = mpsc::channel(READY_CONNECTIONS_MAX);
+        tasks.spawn(
+            Task::ServeGateways,
+            gateways::serve(door, connections, tasks.stop_signal()),
+        );
+        let door = Door {
+            listener,
+            encryption: Encryption::Gateways(tls),
+            connections_max: limits.gateways_max,
+            handshake_timeout: Duration::from_millis(limits.handshake_timeout_ms),
+        };
+        tasks.spawn(
+            Task::AcceptGateways,
+            listener::run(door, tasks.clone(), ready, tasks.stop_signal()),
+        );
+    }
+
+    fn open_operators(&self, listener: TcpListener, encryption: Encryption) {
+        let (tasks, limits) = (&self.tasks, &self.limits);
+        let operators = Operators {
+            name: Arc::clone(&self.name),
+            token: self.token.clone(),
+            audit: self.audit.clone(),
+            store: self.store.clone(),
+            snapshots: self.snapshots.clone(),
+            orders: Arc::clone(&self.orders),
+            gateways: Arc::clone(&self.gateways),
+            verifying: Arc::new(Semaphore::new(1)),
+            limits: Arc::clone(limits),
+            tasks: tasks.clone(),
+        };
+        let (ready, connections) = mpsc::channel(READY_CONNECTIONS_MAX);
+        tasks.spawn(
+            Task::ServeOperators,
+            operators::serve(operators, connections, tasks.stop_signal()),
+        );
+        let door = Door {
+            listener,
+            encryption,
+            connections_max: limits.operator_connections_max,
+            handshake_timeout: Duration::from_millis(limits.handshake_timeout_ms),
+        };
+        tasks.spawn(
+            Task::AcceptOperators,
+            listener::run(door, tasks.clone(), ready, tasks.stop_signal()),
+        );
+    }
+}
+
+/// What gateways are told by, besides what both doors share.
+struct Told {
+    config: Config,
+    maker: snapshots::Maker,
+    key: Arc<SigningKey>,
+    tls: watch::Receiver<tls::Doors>,
+}
+
+/// Makes the data folder, for its owner only, and keeps others out: two writers of one log would each sign
+/// what the other does not have.
+fn take_folder(config: &Config) -> Result<File, Error> {
+    let path = &config.data;
+    let unusable = |source| Error::Data {
+        path: path.clone(),
         source,
-    })?;
+    };
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(path)
+        .map_err(unusable)?;
+    let file = File::create(path.join("lock")).map_err(unusable)?;
     match file.try_lock() {
         Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(Error::InUse {
-            path: config.data.clone(),
-        }),
-        Err(TryLockError::Error(source)) => Err(Error::Data {
-            path: config.data.clone(),
-            source,
-        }),
+        Err(TryLockError::WouldBlock) => Err(Error::InUse { path: path.clone() }),
+        Err(TryLockError::Error(source)) => Err(unusable(source)),
     }
 }
 
@@ -312,15 +348,10 @@ async fn advance(audit: Audit, store: Store, mut stop: crate::tasks::Stop) {
     }
 }
 
-async fn bind(address: SocketAddr) -> Result<TcpListener, Error> {
-    TcpListener::bind(address)
-        .await
-        .map_err(|source| Error::Listen { address, source })
-}
-
-fn address(listener: &TcpListener, asked: SocketAddr) -> Result<SocketAddr, Error> {
-    listener.local_addr().map_err(|source| Error::Listen {
-        address: asked,
-        source,
-    })
+/// Listens, and says where: port 0 was any.
+async fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), Error> {
+    let failed = |source| Error::Listen { address, source };
+    let listener = TcpListener::bind(address).await.map_err(failed)?;
+    let bound = listener.local_addr().map_err(failed)?;
+    Ok((listener, bound))
 }

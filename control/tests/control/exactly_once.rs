@@ -336,3 +336,28 @@ async fn only_so_many_positions_are_told_and_the_newest_spools_first() {
     let epochs: Vec<u64> = gateway.welcome.stored.iter().map(|stored| stored.epoch).collect();
     assert_eq!(epochs, [7, 6]);
 }
+
+#[tokio::test]
+async fn an_index_that_is_behind_the_log_goes_on_from_where_it_is() {
+    let mut house = House::start().await;
+    house.gateway("gw-1").await.ship(7, 1..=3).await;
+    house.close().await;
+    let index = house.folder.path().join("data/index.sqlite");
+    let behind = std::fs::read(&index).unwrap();
+    house.open().await.unwrap();
+    house.gateway("gw-1").await.ship(7, 4..=6).await;
+    house.close().await;
+    std::fs::write(&index, behind).unwrap();
+    house.open().await.unwrap();
+    let mut gateway = house.gateway("gw-1").await;
+    assert_eq!(
+        gateway.welcome.stored,
+        [SpoolPosition {
+            worker: 0,
+            epoch: 7,
+            number: 6
+        }]
+    );
+    gateway.ship(7, 5..=7).await;
+    assert_eq!(numbers(&house).await, expected("7", 7));
+}
