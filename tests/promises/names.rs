@@ -195,7 +195,7 @@ fn a_name_that_a_function_has_changed_is_no_longer_known() {
         let mut raw = Raw::log_in(world, &token).await;
         raw.send(&[parse("s", "select id from orders where id = 1"), sync()]).await;
         raw.until_ready().await;
-        raw.query("select swap()").await;
+        assert_eq!(tags(&raw.query("select swap()").await), "TDCZ");
         raw.send(&[bind("", "s"), execute("", 0), sync()]).await;
         let heard = raw.until_ready().await;
         assert_eq!((tags(&heard).as_str(), error(&heard, 'C').as_str()), ("EZ", "26000"));

@@ -67,7 +67,8 @@ impl<'t> Ledger<'t> {
             .insert((candidate.schema.clone(), Arc::from(candidate.name)));
         // The views of `information_schema` call routines beside them that nobody else can change.
         let own = &*candidate.schema == "information_schema";
-        if !own && candidate.relation.is_some_and(|relation| relation.runs_code) {
+        // A relation that the catalogue does not know may be newer than it, and run anything.
+        if !own && candidate.relation.is_none_or(|relation| relation.runs_code) {
             self.leaves_something = true;
             self.moves_names = true;
         }
