@@ -202,3 +202,17 @@ fn a_name_that_a_function_has_changed_is_no_longer_known() {
         assert_eq!(error(&raw.query("execute s").await, 'C'), "26000");
     });
 }
+
+#[test]
+fn a_truncate_that_cascades_counts_for_the_tables_it_reaches() {
+    let world = world();
+    let token = world.token("all", &[]);
+    let tables = "create table if not exists shelf (id int primary key); \
+                  create schema if not exists kept; create table if not exists kept.secret (shelf int references public.shelf)";
+    world.cluster.sql(&world.database, &format!("{tables}; alter table shelf owner to shop_owner")).unwrap();
+    world.until("the gateway has read the new tables", || {
+        world.psql(Login::Token(&token), "truncate shelf cascade").complained.contains("no-secret")
+    });
+    // Without CASCADE it is the server that says no.
+    world.psql(Login::Token(&token), "truncate shelf").refused("0A000");
+}

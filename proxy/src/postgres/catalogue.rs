@@ -149,6 +149,10 @@ const CATALOGUE_TEXT: &str = "WITH code (relid) AS (
     'serves', (SELECT pg_catalog.json_build_array(tn.nspname, tc.relname)
       FROM pg_catalog.pg_index x JOIN pg_catalog.pg_class tc ON tc.oid = x.indrelid
       JOIN pg_catalog.pg_namespace tn ON tn.oid = tc.relnamespace WHERE x.indexrelid = c.oid),
+    'references', coalesce((SELECT pg_catalog.json_agg(pg_catalog.json_build_array(rn.nspname, rc.relname))
+      FROM pg_catalog.pg_constraint k JOIN pg_catalog.pg_class rc ON rc.oid = k.confrelid
+      JOIN pg_catalog.pg_namespace rn ON rn.oid = rc.relnamespace
+      WHERE k.conrelid = c.oid AND k.contype = 'f'::pg_catalog.\"char\"), '[]'::pg_catalog.json),
     'runs_code', EXISTS (SELECT 1 FROM code WHERE code.relid = c.oid)))
   FROM pg_catalog.pg_class c WHERE c.relkind <> 't'::pg_catalog.\"char\" GROUP BY c.relnamespace
 ), routines (namespace, list) AS (
