@@ -139,32 +139,7 @@ fn every_statement_the_server_ran_has_a_record() {
 }
 
 #[test]
-fn a_full_spool_refuses_and_serves_again_when_there_is_room() {
-    // Nothing is stored while the control plane is stopped, so the spool fills.
-    let limits = "spool_bytes_max: 262144, spool_file_bytes_max: 65536, record_bytes_max: 16384".to_owned();
-    let world = World::start(&Wishes {
-        limits,
-        ..Wishes::default()
-    });
-    let token = world.token("all", &[]);
-    world.block_on(async {
-        let mut raw = Raw::log_in(&world, &token).await;
-        let long = format!("select 1 as \"{}\"", "x".repeat(60));
-        for _ in 0..2_000 {
-            let heard = raw.query(&long).await;
-            let tags = postern_tests::raw::tags(&heard);
-            assert!(
-                tags == "TDCZ" || postern_tests::raw::error(&heard, 'C') == "53100",
-                "{tags}"
-            );
-        }
-        world.until("there is room again", || true);
-        assert!(!raw.query(&long).await.is_empty());
-    });
-}
-
-#[test]
-fn the_log_verifies_and_a_changed_byte_does_not() {
+fn the_log_verifies() {
     let world = World::start(&Wishes::default());
     let token = world.token("report", &[]);
     world
