@@ -1,7 +1,7 @@
 //! Measures Postern beside its peers, interleaved in one run, and prints one table.
 //!
-//! `cargo run --release -p postern-bench -- postgres [--rounds N] [--seconds N]`. Everything stands on this
-//! machine: the ratios count, the absolute figures do not.
+//! `cargo run --release -p postern-bench -- postgres [--rounds N] [--seconds N] [--only WORDS]`. Everything stands
+//! on this machine: the ratios count, the absolute figures do not.
 
 mod peers;
 mod postgres;
@@ -10,17 +10,20 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let value = |name: &str| arguments.iter().skip_while(|argument| *argument != name).nth(1);
     let number = |name: &str, default: u32| {
-        let value = arguments.iter().skip_while(|argument| *argument != name).nth(1);
-        value.and_then(|value| value.parse().ok()).unwrap_or(default)
+        value(name)
+            .and_then(|value| value.parse().ok())
+            .unwrap_or(default)
     };
     match arguments.first().map(String::as_str) {
         Some("postgres") => {
-            postgres::run(number("--rounds", 5), number("--seconds", 5));
+            let only = value("--only").map_or("", String::as_str);
+            postgres::run(number("--rounds", 5), number("--seconds", 5), only);
             ExitCode::SUCCESS
         }
         _ => {
-            eprintln!("usage: postern-bench postgres [--rounds N] [--seconds N]");
+            eprintln!("usage: postern-bench postgres [--rounds N] [--seconds N] [--only WORDS]");
             ExitCode::from(2)
         }
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 
-use postern_tests::{Login, Wishes, World, heard};
+use postern_tests::{Login, Planes, Wishes, World, heard};
 
 use crate::peers::{Way, pgbouncer};
 
@@ -35,10 +35,14 @@ struct Found {
     cpu_seconds: f64,
 }
 
-pub fn run(rounds: u32, seconds: u32) {
+/// Measures the work whose line holds the words `only`, by every way.
+pub fn run(rounds: u32, seconds: u32, only: &str) {
+    // As the peer's run: the gateway's process alone, one worker, and plain text to the database.
     let wishes = Wishes {
+        planes: Planes::Apart,
+        limits: "workers: 1".into(),
+        verify: Some("verify: disable".into()),
         policies: Some(policies()),
-        gateway: String::new(),
         ..Wishes::default()
     };
     let world = World::start(&wishes);
@@ -60,7 +64,11 @@ pub fn run(rounds: u32, seconds: u32) {
     for round in 1..=rounds {
         for (work, (name, arguments)) in WORK.iter().enumerate() {
             for (way, through) in ways.iter().enumerate() {
-                eprintln!("round {round} of {rounds}: {name}, {}", through.name());
+                let line = format!("{name}, {}", through.name());
+                if !line.contains(only) {
+                    continue;
+                }
+                eprintln!("round {round} of {rounds}: {line}");
                 found
                     .entry((work, way))
                     .or_default()

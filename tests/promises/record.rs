@@ -78,7 +78,9 @@ fn what_is_killed_mid_statement_has_its_record_and_nothing_is_invented() {
         });
         raw
     });
-    world.kill_and_launch();
+    world.kill_gateway();
+    world.start_gateway();
+    world.until_ready();
     drop(raw);
     let record = world.until_recorded("the open intent, closed", |record| {
         is(record, "intent", "unfinished")

@@ -2,7 +2,7 @@
 
 use std::process::Stdio;
 
-use postern_tests::{Login, Wishes, World};
+use postern_tests::{Login, Planes, Wishes, World};
 
 /// From here on the greatest memory is counted anew (proc(5), `clear_refs`).
 fn forget_peak(pid: u32) {
@@ -24,7 +24,10 @@ const GROWTH_KIB_MAX: u64 = 8 * 1024;
 
 #[test]
 fn ten_million_rows_and_a_gigabyte_each_way_grow_a_session_by_less_than_eight_megabytes() {
-    let world = World::start(&Wishes::default());
+    let world = World::start(&Wishes {
+        planes: Planes::Apart,
+        ..Wishes::default()
+    });
     let token = world.token("all", &[]);
     world
         .psql(Login::Token(&token), "create table bulk (filler text)")

@@ -66,6 +66,8 @@ pub struct Options {
     pub hba: Vec<String>,
     /// Turns TLS on.
     pub tls: Option<Pair>,
+    /// The authority, in PEM, of client certificates that a line of `hba` asks for.
+    pub client_ca: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,6 +86,7 @@ impl Options {
             settings: Vec::new(),
             hba: Vec::new(),
             tls: None,
+            client_ca: None,
         }
     }
 }
@@ -245,6 +248,10 @@ impl Cluster {
             self.write(&data.join("server.crt"), &pair.certificate)?;
             self.write(&data.join("server.key"), &pair.key)?;
             settings.push_str("ssl = on\n");
+        }
+        if let Some(authority) = &options.client_ca {
+            self.write(&data.join("client-ca.crt"), authority)?;
+            settings.push_str("ssl_ca_file = 'client-ca.crt'\n");
         }
         for line in &options.settings {
             settings.push_str(line);

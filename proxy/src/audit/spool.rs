@@ -14,6 +14,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
+pub mod reader;
+
 /// Bytes of a frame before the record.
 pub const FRAME_HEADER_BYTES: usize = 8;
 
@@ -67,11 +69,11 @@ impl Progress {
         self.written.load(Ordering::Acquire)
     }
 
-    /// The path of the file that holds `number`, and the number of its first record.
-    pub fn file_of(&self, number: u64) -> Option<(PathBuf, u64)> {
+    /// The path of the file that holds `number`, the number of its first record, and of its last if it is full.
+    pub fn file_of(&self, number: u64) -> Option<(PathBuf, u64, Option<u64>)> {
         let files = self.files();
         let file = files.iter().rev().find(|file| file.first_number <= number)?;
-        Some((file.path.clone(), file.first_number))
+        Some((file.path.clone(), file.first_number, file.last_number))
     }
 
     /// The number from which records are still on the disk.

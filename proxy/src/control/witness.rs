@@ -3,6 +3,7 @@
 //! A log that shows two histories is a fork; it is not followed, and said so.
 
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use aws_lc_rs::digest;
 use aws_lc_rs::signature::{ED25519, UnparsedPublicKey};
@@ -33,7 +34,11 @@ pub struct Witness {
     note: String,
     size: u64,
     root: Hash,
+    kept_at: Option<Instant>,
 }
+
+/// A crash forgets at most this much of what was seen: every acknowledgement brings a checkpoint.
+const KEEP_INTERVAL: Duration = Duration::from_secs(1);
 
 impl Witness {
     /// Reads the verifier key and the checkpoint that an earlier run kept.
@@ -60,6 +65,7 @@ impl Witness {
             note: String::new(),
             size: 0,
             root: [0; 32],
+            kept_at: None,
         };
         if let Ok(note) = std::fs::read_to_string(&witness.file) {
             (witness.size, witness.root) = witness.open(&note)?;
@@ -93,11 +99,23 @@ impl Witness {
         if !consistent {
             return Err(fork);
         }
+        (self.size, self.root, self.note) = (size, root, note.to_owned());
+        if self.kept_at.is_none_or(|kept_at| kept_at.elapsed() >= KEEP_INTERVAL) {
+            self.keep()?;
+        }
+        Ok(())
+    }
+
+    /// Writes the newest checkpoint down, for the next run; [`Witness::follow`] does so now and then.
+    pub fn keep(&mut self) -> Result<(), Error> {
+        if self.note.is_empty() {
+            return Ok(());
+        }
         let new = self.file.with_extension("new");
-        std::fs::write(&new, note)
+        std::fs::write(&new, &self.note)
             .and_then(|()| std::fs::rename(&new, &self.file))
             .map_err(|_| Error::Keep)?;
-        (self.size, self.root, self.note) = (size, root, note.to_owned());
+        self.kept_at = Some(Instant::now());
         Ok(())
     }
 

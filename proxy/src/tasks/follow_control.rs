@@ -9,7 +9,8 @@ use postern_link::wire::{
     EndSessions, FromControl, FromGateway, Health, Hello, Order, OrderDone, SignedSnapshot, VERSION,
     from_control, from_gateway,
 };
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
+use tokio::time::{Interval, MissedTickBehavior};
 
 use crate::audit::now_us;
 use crate::authorize::Rules;
@@ -23,6 +24,8 @@ use super::ship_audit::Shipping;
 
 const RETRY_MIN: Duration = Duration::from_millis(100);
 const RETRY_MAX: Duration = Duration::from_secs(5);
+/// Records keep each other company for this long: a batch for each would cost more than they do.
+const BATCH_INTERVAL: Duration = Duration::from_millis(50);
 const HEALTH_INTERVAL: Duration = Duration::from_secs(5);
 
 pub async fn run(
@@ -51,6 +54,9 @@ pub async fn run(
                     shipping: &mut shipping,
                 };
                 link.follow(exchange, &mut drain).await;
+                if let Err(error) = witness.keep() {
+                    tracing::error!(%error, "what was seen of the log will be seen again");
+                }
                 tracing::warn!("the link to the control plane is down; deciding and spooling go on");
             }
             Err(error) => tracing::debug!(%error, "the control plane does not answer"),
@@ -61,6 +67,15 @@ pub async fn run(
         tokio::time::sleep(retry).await;
         retry = (retry * 2).min(RETRY_MAX);
     }
+}
+
+/// A place on the wire for a batch, not sooner than one interval after the last.
+async fn paced<'a>(
+    pace: &mut Interval,
+    outgoing: &'a mpsc::Sender<FromGateway>,
+) -> Result<mpsc::Permit<'a, FromGateway>, mpsc::error::SendError<()>> {
+    pace.tick().await;
+    outgoing.reserve().await
 }
 
 async fn drained(drain: &mut watch::Receiver<bool>) {
@@ -80,18 +95,23 @@ impl Link<'_> {
         let mut health = tokio::time::interval(HEALTH_INTERVAL);
         let mut welcomed = false;
         let grown = self.shipping.grown.clone();
+        let outgoing = exchange.outgoing.clone();
+        let mut pace = tokio::time::interval(BATCH_INTERVAL);
+        pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
-            if welcomed
-                && let Some(batch) = self.shipping.next_batch()
-                && exchange
-                    .outgoing
-                    .send(from_gateway::Message::Batch(batch).into())
-                    .await
-                    .is_err()
-            {
-                return;
-            }
+            // An order must be heard although a batch waits for the wire, so nothing here waits alone.
+            let to_ship = welcomed && self.shipping.has_batch();
+            let quiet = welcomed && !to_ship && !self.shipping.is_under_way();
             tokio::select! {
+                place = paced(&mut pace, &outgoing), if to_ship => {
+                    let Ok(place) = place else { return };
+                    if let Some(batch) = self.shipping.next_batch() {
+                        if self.shipping.is_behind() {
+                            pace.reset_immediately();
+                        }
+                        place.send(from_gateway::Message::Batch(batch).into());
+                    }
+                }
                 message = exchange.incoming.message() => match message {
                     Ok(Some(FromControl { message: Some(message) })) => {
                         welcomed |= matches!(message, from_control::Message::Welcome(_));
@@ -108,7 +128,7 @@ impl Link<'_> {
                         return;
                     }
                 },
-                () = grown.notified(), if welcomed => {}
+                () = grown.notified(), if quiet => {}
                 _ = health.tick() => {
                     let message = from_gateway::Message::Health(Health {
                         sessions: u32::try_from(self.shared.sessions.count()).unwrap_or(u32::MAX),

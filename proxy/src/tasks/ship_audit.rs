@@ -1,12 +1,13 @@
 //! Sends records to the control plane in order, and lets go of them once they are stored there.
 
-use std::path::PathBuf;
+use std::io;
 use std::sync::Arc;
 
 use postern_link::wire::{Batch, SpoolPosition};
 use tokio::sync::Notify;
 
-use crate::audit::spool::{self, Progress};
+use crate::audit::spool::Progress;
+use crate::audit::spool::reader::Reader;
 
 /// Records of one batch together; the record that goes over it still goes.
 const BATCH_BYTES_MAX: usize = 512 * 1024;
@@ -25,13 +26,9 @@ struct Shipped {
     /// Sent and not yet acknowledged: one batch a spool is under way at a time.
     sent: u64,
     /// The open file, where reading goes on.
-    reading: Option<Open>,
-}
-
-struct Open {
-    path: PathBuf,
-    next_number: u64,
-    offset: usize,
+    reader: Option<Reader>,
+    /// Told once; tried again with the next exchange.
+    unreadable: bool,
 }
 
 impl Shipping {
@@ -40,7 +37,8 @@ impl Shipping {
             progress,
             stored: 0,
             sent: 0,
-            reading: None,
+            reader: None,
+            unreadable: false,
         });
         Shipping {
             spools: spools.collect(),
@@ -63,7 +61,8 @@ impl Shipping {
             let position = stored.iter().find(|position| spool.is(position));
             spool.stored = position.map_or(0, |position| position.number);
             spool.sent = spool.stored;
-            spool.reading = None;
+            spool.reader = None;
+            spool.unreadable = false;
             spool.progress.acknowledge(spool.stored);
         }
     }
@@ -77,6 +76,23 @@ impl Shipping {
         }
     }
 
+    /// Whether [`Shipping::next_batch`] has something to give.
+    pub fn has_batch(&self) -> bool {
+        self.spools.iter().any(Shipped::has_batch)
+    }
+
+    /// Whether an acknowledgement is to come, after which there may be more.
+    pub fn is_under_way(&self) -> bool {
+        self.spools.iter().any(|spool| spool.sent > spool.stored)
+    }
+
+    /// Whether more was written than the batches under way hold.
+    pub fn is_behind(&self) -> bool {
+        self.spools
+            .iter()
+            .any(|spool| !spool.unreadable && spool.progress.written() > spool.sent.max(spool.stored))
+    }
+
     /// The next batch of any spool that has something new and nothing under way.
     pub fn next_batch(&mut self) -> Option<Batch> {
         self.spools.iter_mut().find_map(Shipped::next_batch)
@@ -88,52 +104,51 @@ impl Shipped {
         self.progress.worker == position.worker && self.progress.epoch == position.epoch
     }
 
+    fn has_batch(&self) -> bool {
+        !self.unreadable && self.sent == self.stored && self.progress.written() > self.stored
+    }
+
     fn next_batch(&mut self) -> Option<Batch> {
+        if !self.has_batch() {
+            return None;
+        }
         let first_number = self.stored + 1;
-        if self.sent > self.stored || self.progress.written() < first_number {
-            return None;
-        }
-        let (path, file_first) = self.progress.file_of(first_number)?;
-        let begin = match &self.reading {
-            Some(open) if open.path == path && open.next_number == first_number => {
-                (open.offset, first_number)
-            }
-            _ => (0, file_first),
-        };
-        let bytes = std::fs::read(&path).inspect_err(|error| {
-            tracing::error!(%error, "a spool file cannot be read");
+        let records = self.read(first_number).unwrap_or_else(|error| {
+            tracing::error!(%error, first_number, "a spool file cannot be read; its records stay here");
+            self.unreadable = true;
+            Vec::new()
         });
-        let bytes = bytes.ok()?;
-        let (mut offset, mut number) = begin;
-        let (mut records, mut batch_bytes) = (Vec::new(), 0);
-        for record in spool::frames(bytes.get(offset..).unwrap_or_default()) {
-            if number > self.progress.written()
-                || batch_bytes > BATCH_BYTES_MAX
-                || records.len() >= BATCH_RECORDS_MAX
-            {
-                break;
-            }
-            offset += spool::FRAME_HEADER_BYTES + record.len();
-            if number >= first_number {
-                batch_bytes += record.len();
-                records.push(record.to_vec());
-            }
-            number += 1;
-        }
-        if records.is_empty() {
-            return None;
-        }
-        self.sent = number - 1;
-        self.reading = Some(Open {
-            path,
-            next_number: number,
-            offset,
-        });
-        Some(Batch {
+        self.sent = self.stored + records.len() as u64;
+        (!records.is_empty()).then(|| Batch {
             worker: self.progress.worker,
             epoch: self.progress.epoch,
             first_number,
             records,
         })
+    }
+
+    /// A batch of records, the first of which has this number, all from one file.
+    fn read(&mut self, first_number: u64) -> io::Result<Vec<Vec<u8>>> {
+        let written = self.progress.written();
+        let (path, file_first, file_last) = self
+            .progress
+            .file_of(first_number)
+            .ok_or(io::ErrorKind::NotFound)?;
+        let mut reader = match self.reader.take() {
+            Some(reader) if reader.stands_at(&path, first_number) => reader,
+            _ => Reader::open(path, file_first)?,
+        };
+        while reader.next_number() < first_number {
+            reader.next()?;
+        }
+        let last = file_last.map_or(written, |last| last.min(written));
+        let (mut records, mut batch_bytes) = (Vec::new(), 0);
+        while reader.next_number() <= last && batch_bytes < BATCH_BYTES_MAX && records.len() < BATCH_RECORDS_MAX {
+            let record = reader.next()?;
+            batch_bytes += record.len();
+            records.push(record.to_vec());
+        }
+        self.reader = Some(reader);
+        Ok(records)
     }
 }

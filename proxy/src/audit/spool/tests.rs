@@ -226,3 +226,42 @@ fn two_processes_cannot_write_one_spool() {
     });
     assert!(matches!(second, Err(Error::Held)));
 }
+
+#[test]
+fn what_was_read_ahead_before_it_was_written_is_read_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut spool, _) = open(folder.path(), 1);
+    spool.note(record(Kind::Intent, 0)).unwrap();
+    let (path, first, _) = spool.progress().file_of(1).unwrap();
+    let mut reader = reader::Reader::open(path, first).unwrap();
+    for number in 1..40 {
+        let read = Record::decode(reader.next().unwrap()).unwrap();
+        assert_eq!(read.number, number);
+        spool.note(record(Kind::Intent, 0)).unwrap();
+    }
+}
+
+#[test]
+fn a_record_longer_than_a_piece_is_read_whole_and_a_damaged_one_is_an_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let room = Room {
+        spool_bytes_max: 8 << 20,
+        file_bytes_max: 1 << 20,
+        record_bytes_max: 1 << 20,
+    };
+    let (mut spool, _) = open_with(folder.path(), 1, room);
+    for bytes in [10, 200_000, 10] {
+        spool.note(|_, buffer| buffer.resize(buffer.len() + bytes, 7)).unwrap();
+    }
+    let (path, first, _) = spool.progress().file_of(1).unwrap();
+    let mut reader = reader::Reader::open(path.clone(), first).unwrap();
+    for bytes in [10, 200_000, 10] {
+        assert_eq!(reader.next().unwrap().len(), bytes);
+    }
+    let mut damaged = fs::read(&path).unwrap();
+    damaged[100_000] ^= 1;
+    fs::write(&path, damaged).unwrap();
+    let mut reader = reader::Reader::open(path, first).unwrap();
+    reader.next().unwrap();
+    assert_eq!(reader.next().unwrap_err().kind(), io::ErrorKind::InvalidData);
+}

@@ -1,0 +1,75 @@
+//! What every house of this process stands on: a PostgreSQL cluster, a CI issuer, two authorities.
+
+use std::process::Command;
+use std::sync::OnceLock;
+
+use postern::dev::authority::Authority;
+use postern::dev::cluster::{Cluster, Options};
+use postern::dev::issuer::Issuer;
+use tokio::runtime::Runtime;
+
+use crate::clients::heard;
+
+/// What every world of this process shares, because it is slow to make.
+pub struct Ground {
+    pub cluster: Cluster,
+    pub issuer: Issuer,
+    pub trust: Authority,
+    pub link: Authority,
+    pub runtime: Runtime,
+}
+
+pub fn ground() -> &'static Ground {
+    static GROUND: OnceLock<Ground> = OnceLock::new();
+    GROUND.get_or_init(|| {
+        let folder = tempfile::Builder::new()
+            .prefix("postern-tests-")
+            .tempdir()
+            .expect("a temporary folder");
+        let trust = Authority::new("test trust domain").expect("an authority");
+        let link = Authority::new("test link").expect("an authority");
+        // The cluster's own watcher removes it, since nothing drops what is static.
+        let mut options = Options::new(folder.keep());
+        options.tls = Some(link.server(&["localhost", "127.0.0.1"]).expect("a certificate"));
+        options.client_ca = Some(link.certificate());
+        options
+            .hba
+            .push("hostssl all shop_certified 127.0.0.1/32 cert".into());
+        options
+            .hba
+            .push("host all shop_trusted 127.0.0.1/32 trust".into());
+        options.settings.push("log_statement = 'all'".into());
+        options.settings.push("log_line_prefix = '%a|%u|%d|'".into());
+        options.settings.push("max_connections = 300".into());
+        options.settings.push("max_prepared_transactions = 10".into());
+        let cluster = Cluster::start(options).expect("a PostgreSQL cluster");
+        let runtime = Runtime::new().expect("a runtime");
+        let issuer = runtime.block_on(Issuer::start()).expect("an issuer");
+        cluster
+            .sql("postgres", include_str!("roles.sql"))
+            .expect("the roles");
+        Ground {
+            cluster,
+            issuer,
+            trust,
+            link,
+            runtime,
+        }
+    })
+}
+
+pub fn create_database(cluster: &Cluster, name: &str) {
+    let mut command = Command::new(cluster.binaries.join("psql"));
+    command.args([
+        "--no-psqlrc",
+        "--quiet",
+        "--dbname",
+        &cluster.superuser("postgres"),
+        "--command",
+    ]);
+    command.arg(format!("create database {name} owner shop_owner"));
+    assert!(heard(command).succeeded, "the database {name} is made");
+    cluster
+        .sql(name, include_str!("shop.sql"))
+        .expect("the sample is loaded");
+}

@@ -1,0 +1,219 @@
+//! One house: written down, started, waited for, killed, ended.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use postern::dev::authority::Authority;
+use postern::dev::cluster::{Cluster, free_port};
+use postern::dev::issuer::Issuer;
+
+use crate::files::{Planes, Wishes};
+use crate::ground::{create_database, ground};
+
+pub const AUDIENCE: &str = "https://postern.test";
+/// Nothing here takes this long unless it never comes.
+pub const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A running house.
+pub struct World {
+    pub cluster: &'static Cluster,
+    pub issuer: &'static Issuer,
+    pub trust: &'static Authority,
+    pub folder: PathBuf,
+    pub port: u16,
+    pub admin_port: u16,
+    pub operators_port: u16,
+    pub database: String,
+    planes: Planes,
+    gateway: Option<Running>,
+    control: Option<Running>,
+}
+
+/// The real binary and the shell that watches over it: when this process ends, however it ends, its end of
+/// the pipe closes, and so does the house.
+struct Running {
+    watcher: Child,
+    stdin: ChildStdin,
+}
+
+impl World {
+    /// The house that tests share which leave it as they found it.
+    pub fn shared() -> &'static World {
+        static SHARED: OnceLock<World> = OnceLock::new();
+        SHARED.get_or_init(|| World::start(&Wishes::default()))
+    }
+
+    /// A house of its own, with a database of its own, ready to serve.
+    pub fn start(wishes: &Wishes) -> World {
+        static DATABASES: AtomicU32 = AtomicU32::new(1);
+        let ground = ground();
+        let database = format!("shop{}", DATABASES.fetch_add(1, Ordering::Relaxed));
+        create_database(&ground.cluster, &database);
+        let folder = tempfile::Builder::new()
+            .prefix("postern-world-")
+            .tempdir()
+            .expect("a folder")
+            .keep();
+        let mut world = World {
+            cluster: &ground.cluster,
+            issuer: &ground.issuer,
+            trust: &ground.trust,
+            folder,
+            port: free_port().expect("a free port"),
+            admin_port: free_port().expect("a free port"),
+            operators_port: free_port().expect("a free port"),
+            database,
+            planes: wishes.planes,
+            gateway: None,
+            control: None,
+        };
+        world.write(wishes, ground);
+        if world.planes == Planes::Apart {
+            world.start_control();
+        }
+        world.start_gateway();
+        world.until_ready();
+        world
+    }
+
+    /// Waits until the gateway serves by what the control plane says now.
+    pub fn until_ready(&self) {
+        self.until("the gateway is ready", || {
+            self.admin("/readyz").starts_with("✓ snapshot\n✓ fresh word")
+        });
+    }
+
+    /// Starts the gateway, with its control plane if they are one process; does not wait for it.
+    pub fn start_gateway(&mut self) {
+        let word = match self.planes {
+            Planes::Together => "up",
+            Planes::Apart => "proxy",
+        };
+        self.gateway = Some(Running::start(word, &self.folder));
+    }
+
+    pub fn start_control(&mut self) {
+        self.control = Some(Running::start("control", &self.folder));
+    }
+
+    /// Kills the gateway's process as a power cut would.
+    pub fn kill_gateway(&mut self) {
+        self.gateway.take().expect("the gateway runs").kill();
+    }
+
+    /// Kills the control plane's process as a power cut would.
+    pub fn kill_control(&mut self) {
+        self.control
+            .take()
+            .expect("a control plane of its own runs")
+            .kill();
+    }
+
+    /// The process id of the gateway.
+    pub fn pid(&self) -> u32 {
+        self.gateway.as_ref().expect("the gateway runs").pid()
+    }
+
+    /// Waits for an event that comes by itself.
+    pub fn until(&self, what: &str, mut happened: impl FnMut() -> bool) {
+        let begun = Instant::now();
+        while !happened() {
+            if begun.elapsed() > PATIENCE {
+                let log = fs::read_to_string(self.folder.join("log")).unwrap_or_default();
+                let tail: Vec<&str> = log.lines().rev().take(40).collect();
+                let tail: Vec<&str> = tail.into_iter().rev().collect();
+                panic!("waited in vain: {what}\n{}", tail.join("\n"));
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// The runtime on which the tests' own clients run.
+    pub fn block_on<F: Future>(&self, future: F) -> F::Output {
+        ground().runtime.block_on(async {
+            tokio::time::timeout(4 * PATIENCE, future)
+                .await
+                .expect("it ends in time")
+        })
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        for running in [self.gateway.take(), self.control.take()].into_iter().flatten() {
+            running.end();
+        }
+    }
+}
+
+impl Running {
+    fn start(word: &str, folder: &Path) -> Running {
+        const SCRIPT: &str = r#""$0" "$2" --config "$1/postern.yaml" & child=$!
+cat > /dev/null; kill -TERM $child 2> /dev/null; wait $child; rm -rf "$1""#;
+        let log = fs::File::options()
+            .create(true)
+            .append(true)
+            .open(folder.join("log"))
+            .expect("a log");
+        let mut watcher = Command::new("sh")
+            .args(["-c", SCRIPT])
+            .arg(binary())
+            .arg(folder)
+            .arg(word)
+            .env(
+                "RUST_LOG",
+                std::env::var("POSTERN_TEST_LOG").unwrap_or_else(|_| "info".into()),
+            )
+            .stdin(Stdio::piped())
+            .stdout(log.try_clone().expect("a log"))
+            .stderr(log)
+            .spawn()
+            .expect("the house's watcher starts");
+        let stdin = watcher.stdin.take().expect("a pipe");
+        Running { watcher, stdin }
+    }
+
+    fn pid(&self) -> u32 {
+        let children = Command::new("pgrep")
+            .args(["-P", &self.watcher.id().to_string(), "-x", "postern"])
+            .output();
+        let children = String::from_utf8(children.expect("pgrep runs").stdout).expect("a number");
+        children.trim().parse().expect("one child")
+    }
+
+    fn kill(mut self) {
+        let pid = self.pid().to_string();
+        // The watcher goes first: it must not remove the folder, which the next process finds as it is.
+        self.watcher.kill().expect("the watcher ends");
+        self.watcher.wait().expect("the watcher ends");
+        let killed = Command::new("kill").args(["-9", &pid]).status();
+        assert!(killed.expect("kill runs").success());
+        let process = Path::new("/proc").join(&pid);
+        let begun = Instant::now();
+        while process.exists() {
+            assert!(begun.elapsed() < PATIENCE, "a killed process stays");
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    fn end(mut self) {
+        drop(self.stdin);
+        let _ = self.watcher.wait();
+    }
+}
+
+/// The binary that was built with this test or bench: beside it, or one folder up from `deps`.
+pub fn binary() -> PathBuf {
+    let own = std::env::current_exe().expect("this program has a path");
+    let found = own
+        .ancestors()
+        .skip(1)
+        .take(2)
+        .map(|folder| folder.join("postern"))
+        .find(|path| path.exists());
+    found.expect("build the binary first: cargo build --bins")
+}
