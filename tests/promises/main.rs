@@ -3,11 +3,15 @@
 
 mod clients;
 mod identity;
+mod listener;
 mod names;
+mod planes;
 mod policy;
 mod protocol;
 mod record;
 mod refusal;
 mod revocation;
 mod rows;
+mod sample;
 mod secrets;
+mod upstream;

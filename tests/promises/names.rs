@@ -190,15 +190,25 @@ fn a_name_that_a_function_has_changed_is_no_longer_known() {
     let token = world.token("all", &[]);
     let swap = "create or replace function swap() returns void language plpgsql as \
                 $$ begin execute 'deallocate s'; execute 'prepare s as select payload from secret'; end $$";
-    world.cluster.sql(&world.database, &format!("{swap}; grant execute on function swap to public")).unwrap();
+    world
+        .cluster
+        .sql(
+            &world.database,
+            &format!("{swap}; grant execute on function swap to public"),
+        )
+        .unwrap();
     world.block_on(async {
         let mut raw = Raw::log_in(world, &token).await;
-        raw.send(&[parse("s", "select id from orders where id = 1"), sync()]).await;
+        raw.send(&[parse("s", "select id from orders where id = 1"), sync()])
+            .await;
         raw.until_ready().await;
         assert_eq!(tags(&raw.query("select swap()").await), "TDCZ");
         raw.send(&[bind("", "s"), execute("", 0), sync()]).await;
         let heard = raw.until_ready().await;
-        assert_eq!((tags(&heard).as_str(), error(&heard, 'C').as_str()), ("EZ", "26000"));
+        assert_eq!(
+            (tags(&heard).as_str(), error(&heard, 'C').as_str()),
+            ("EZ", "26000")
+        );
         assert_eq!(error(&raw.query("execute s").await, 'C'), "26000");
     });
 }
@@ -209,10 +219,21 @@ fn a_truncate_that_cascades_counts_for_the_tables_it_reaches() {
     let token = world.token("all", &[]);
     let tables = "create table if not exists shelf (id int primary key); \
                   create schema if not exists kept; create table if not exists kept.secret (shelf int references public.shelf)";
-    world.cluster.sql(&world.database, &format!("{tables}; alter table shelf owner to shop_owner")).unwrap();
+    world
+        .cluster
+        .sql(
+            &world.database,
+            &format!("{tables}; alter table shelf owner to shop_owner"),
+        )
+        .unwrap();
     world.until("the gateway has read the new tables", || {
-        world.psql(Login::Token(&token), "truncate shelf cascade").complained.contains("no-secret")
+        world
+            .psql(Login::Token(&token), "truncate shelf cascade")
+            .complained
+            .contains("no-secret")
     });
     // Without CASCADE it is the server that says no.
-    world.psql(Login::Token(&token), "truncate shelf").refused("0A000");
+    world
+        .psql(Login::Token(&token), "truncate shelf")
+        .refused("0A000");
 }

@@ -285,16 +285,31 @@ fn a_flush_brings_the_answers_without_a_sync() {
 
 #[test]
 fn an_upstream_connection_is_used_again_only_after_a_plain_session_and_as_new() {
-    let world = World::start(&postern_tests::Wishes { limits: "workers: 1".into(), ..Default::default() });
+    let world = World::start(&postern_tests::Wishes {
+        limits: "workers: 1".into(),
+        ..Default::default()
+    });
     let (certificate, key) = world.certificate("all");
-    let ask = |sql: &str| world.psql(Login::Certificate(&certificate, &key), sql).succeeded();
+    let ask = |sql: &str| {
+        world
+            .psql(Login::Certificate(&certificate, &key), sql)
+            .succeeded()
+    };
     let pid = || ask("select pg_backend_pid()").trim().to_owned();
     let first = pid();
-    world.until("a plain session's connection is used again", || pid() == first || pid() == pid());
+    world.until("a plain session's connection is used again", || {
+        pid() == first || pid() == pid()
+    });
     assert_eq!(ask("set timezone = 'Asia/Tokyo'").trim(), "");
     assert_ne!(ask("show timezone").trim(), "Asia/Tokyo");
-    let marked = ask("create temp table mark (a int); select pg_backend_pid()").trim().to_owned();
+    let marked = ask("create temp table mark (a int); select pg_backend_pid()")
+        .trim()
+        .to_owned();
     for _ in 0..5 {
-        assert_ne!(pid(), marked, "a session with a temporary table leaves a connection that is closed");
+        assert_ne!(
+            pid(),
+            marked,
+            "a session with a temporary table leaves a connection that is closed"
+        );
     }
 }

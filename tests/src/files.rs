@@ -65,11 +65,12 @@ impl World {
             (&["localhost", "127.0.0.1"][..], "server"),
             (&["control.localhost"], "control"),
             (&["gw"], "link"),
-            (&["shop_certified"], "certified"),
         ] {
             let pair = ground.link.server(names).expect("a certificate");
             pair.write(folder, file).expect("files");
         }
+        let client = ground.link.client("shop_certified").expect("a certificate");
+        client.write(folder, "certified").expect("files");
         put("link-ca.pem", &ground.link.certificate());
         put("bundle.pem", &ground.trust.certificate());
         for role in ROLES {

@@ -15,4 +15,4 @@ mod world;
 pub use clients::{Heard, Login, claim, heard};
 pub use doors::field;
 pub use files::{Planes, Wishes};
-pub use world::{AUDIENCE, PATIENCE, World};
+pub use world::{AUDIENCE, PATIENCE, World, binary};

@@ -20,9 +20,14 @@ pub struct Raw {
 impl Raw {
     /// TLS by SSLRequest, nothing said yet.
     pub async fn secure(world: &World, login: Login<'_>) -> Raw {
-        let mut socket = TcpStream::connect(("127.0.0.1", world.port))
+        let socket = TcpStream::connect(("127.0.0.1", world.port))
             .await
             .expect("a connection");
+        Raw::secure_over(world, socket, login).await
+    }
+
+    /// The same on a connection on which something may have been said before.
+    pub async fn secure_over(world: &World, mut socket: TcpStream, login: Login<'_>) -> Raw {
         socket
             .write_all(&[0, 0, 0, 8, 4, 210, 22, 47])
             .await
@@ -112,6 +117,15 @@ impl Raw {
                 return heard;
             }
         }
+    }
+
+    /// The body of the last message before the gateway closed.
+    pub async fn until_closed(&mut self) -> Vec<u8> {
+        let mut last = Vec::new();
+        while let Some((_, body)) = self.try_receive().await {
+            last = body;
+        }
+        last
     }
 
     pub async fn query(&mut self, sql: &str) -> Vec<Message> {

@@ -103,6 +103,15 @@ impl Authority {
         })
     }
 
+    /// A client's certificate whose common name is a database role, as PostgreSQL's `cert` method reads it.
+    pub fn client(&self, role: &str) -> Result<Pair, Error> {
+        self.issue(Vec::new(), LIFE, |params| {
+            params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+            params.distinguished_name = DistinguishedName::new();
+            params.distinguished_name.push(DnType::CommonName, role);
+        })
+    }
+
     /// An X.509-SVID: exactly one URI name, `digitalSignature`, and a short life.
     pub fn svid(&self, id: &str) -> Result<Pair, Error> {
         self.svid_with(id, |_| {})
