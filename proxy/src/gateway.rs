@@ -138,13 +138,6 @@ impl Running {
             tracing::error!("the workers could not be waited for");
         }
     }
-
-    /// Ends every session now, as a shutdown that cannot wait does.
-    pub fn end_sessions(&self) {
-        for live in self.shared.sessions.all() {
-            live.end(Ended::Draining);
-        }
-    }
 }
 
 fn shared(
@@ -200,6 +193,7 @@ fn open_spool(
         spool_bytes_max: config.limits.spool_bytes_max,
         file_bytes_max: config.limits.spool_file_bytes_max,
         record_bytes_max: config.limits.record_bytes_max,
+        durability: config.durability,
     };
     let worker = u32::try_from(number)?;
     let folder = config.data.join("spool").join(number.to_string());
@@ -261,7 +255,7 @@ fn run_worker(spool: Spool, handover: Handover, shared: Arc<Shared>, config: &Co
     };
     let limits: &Limits = &config.limits;
     runtime.block_on(async {
-        let audit = Rc::new(Audit::new(spool, &config.gateway, config.durability));
+        let audit = Rc::new(Audit::new(spool, &config.gateway));
         let authorizer = Rc::new(Authorizer::new(audit.clone(), digest_key, limits));
         let worker = Rc::new(Worker {
             authorizer,

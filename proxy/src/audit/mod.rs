@@ -27,7 +27,7 @@ pub use spool::Error;
 impl From<&Error> for Refusal {
     fn from(error: &Error) -> Refusal {
         match error {
-            Error::Full { .. } | Error::Write(_) | Error::Held => Refusal::new(
+            Error::Full { .. } | Error::Write(_) | Error::Sync | Error::Held => Refusal::new(
                 Reason::Unrecorded,
                 "this request cannot be recorded, so it is not sent on",
             )
@@ -58,6 +58,8 @@ pub struct Audit {
     gateway_part: Vec<u8>,
     durability: Durability,
     durable: Cell<u64>,
+    /// What the system said it lost must not be taken for written: nothing goes on until a restart.
+    sync_failed: Cell<bool>,
     awaiting_durable: RefCell<Vec<Waker>>,
     /// The task that syncs, while it has nothing to do.
     syncer: RefCell<Option<Waker>>,
@@ -89,17 +91,18 @@ struct Tag {
 const TAG_BYTES_MAX: usize = 32;
 
 impl Audit {
-    pub fn new(spool: Spool, gateway: &str, durability: Durability) -> Audit {
+    pub fn new(spool: Spool, gateway: &str) -> Audit {
         let (worker, epoch) = (spool.progress().worker, spool.progress().epoch);
         let gateway_part = gateway_part(gateway, worker, epoch);
         Audit {
+            durability: spool.durability(),
             spool: RefCell::new(spool),
             gateway: gateway.to_owned(),
             worker,
             epoch,
             gateway_part,
-            durability,
             durable: Cell::new(0),
+            sync_failed: Cell::new(false),
             awaiting_durable: RefCell::default(),
             syncer: RefCell::default(),
         }
@@ -121,6 +124,9 @@ impl Audit {
 
     /// Writes the intent of a request before it is asked; `parts` are encoded fields of a [`Record`].
     pub fn intent(self: &Rc<Audit>, session: [u8; 16], parts: [&[u8]; 3]) -> Result<Entry, Error> {
+        if self.sync_failed.get() {
+            return Err(Error::Sync);
+        }
         let number = self.spool.borrow_mut().intent(|number, buffer| {
             self.put(number, Kind::Intent, buffer);
             for part in parts {
@@ -162,9 +168,12 @@ impl Audit {
     }
 
     /// Ready once the entry is as durable as configured; until then nothing it permits may be sent.
-    pub fn poll_durable(&self, number: u64, context: &Context<'_>) -> Poll<()> {
+    pub fn poll_durable(&self, number: u64, context: &Context<'_>) -> Poll<Result<(), Error>> {
         if self.durability == Durability::Process || self.durable.get() >= number {
-            return Poll::Ready(());
+            return Poll::Ready(Ok(()));
+        }
+        if self.sync_failed.get() {
+            return Poll::Ready(Err(Error::Sync));
         }
         let mut awaiting = self.awaiting_durable.borrow_mut();
         if !awaiting.iter().any(|waker| waker.will_wake(context.waker())) {
@@ -196,17 +205,26 @@ impl Audit {
     }
 
     /// What another thread must sync, and the number that is durable once it has.
-    pub fn unsynced(&self) -> Option<(std::fs::File, u64)> {
-        let spool = self.spool.borrow();
-        let written = spool.progress().written();
-        if written <= self.durable.get() {
-            return None;
+    pub fn unsynced(&self) -> std::io::Result<Option<(Vec<std::fs::File>, u64)>> {
+        let mut spool = self.spool.borrow_mut();
+        if spool.progress().written() <= self.durable.get() {
+            return Ok(None);
         }
-        spool.handle().ok().flatten().map(|file| (file, written))
+        spool.take_to_sync().map(Some)
     }
 
     pub fn synced(&self, number: u64) {
         self.durable.set(number);
+        self.wake_all();
+    }
+
+    /// Refuses what waits for a sync, and every request from now on.
+    pub fn fail_sync(&self) {
+        self.sync_failed.set(true);
+        self.wake_all();
+    }
+
+    fn wake_all(&self) {
         for waker in self.awaiting_durable.take() {
             waker.wake();
         }
@@ -257,7 +275,7 @@ impl Entry {
         self.tag.set(kept);
     }
 
-    pub fn poll_durable(&self, context: &Context<'_>) -> Poll<()> {
+    pub fn poll_durable(&self, context: &Context<'_>) -> Poll<Result<(), Error>> {
         self.audit.poll_durable(self.number, context)
     }
 
@@ -366,3 +384,6 @@ pub fn now_us() -> i64 {
         .unwrap_or_default();
     i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
 }
+
+#[cfg(test)]
+mod tests;

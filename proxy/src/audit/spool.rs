@@ -14,6 +14,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
+use crate::config::Durability;
+
 pub mod reader;
 
 /// Bytes of a frame before the record.
@@ -30,16 +32,19 @@ pub enum Error {
     TooLarge { bytes: usize },
     #[error("the spool cannot be written")]
     Write(#[source] io::Error),
+    #[error("the spool cannot be synced to the disk")]
+    Sync,
     #[error("another process holds the spool")]
     Held,
 }
 
-/// How large a spool may be, from `Limits`.
+/// How large a spool may be and how sure, from the configuration.
 #[derive(Clone, Copy, Debug)]
 pub struct Room {
     pub spool_bytes_max: u64,
     pub file_bytes_max: u64,
     pub record_bytes_max: usize,
+    pub durability: Durability,
 }
 
 /// What the shipper may know of a spool: one for each epoch on the disk.
@@ -115,6 +120,8 @@ pub struct Spool {
     room: Room,
     progress: Arc<Progress>,
     file: Option<File>,
+    /// Full files, and the folder for a new one's name, since the last [`Spool::take_to_sync`]; few.
+    to_sync: Vec<File>,
     /// Where the next frame goes in the current file.
     offset: u64,
     /// Frames not yet given to the operating system; outcomes wait here for company.
@@ -158,6 +165,7 @@ impl Spool {
             room,
             progress,
             file: None,
+            to_sync: Vec::new(),
             offset: 0,
             pending: Vec::new(),
             next_number: 1,
@@ -169,6 +177,10 @@ impl Spool {
 
     pub fn progress(&self) -> &Arc<Progress> {
         &self.progress
+    }
+
+    pub fn durability(&self) -> Durability {
+        self.room.durability
     }
 
     /// The number that the next record must carry.
@@ -229,9 +241,11 @@ impl Spool {
         Ok(())
     }
 
-    /// A handle by which another thread can sync what is written so far.
-    pub fn handle(&self) -> io::Result<Option<File>> {
-        self.file.as_ref().map(File::try_clone).transpose()
+    /// Handles by which another thread can sync all that is written so far, and the number it will reach.
+    pub fn take_to_sync(&mut self) -> io::Result<(Vec<File>, u64)> {
+        let current = self.file.as_ref().map(File::try_clone).transpose()?;
+        let files = self.to_sync.drain(..).chain(current).collect();
+        Ok((files, self.progress.written()))
     }
 
     fn append(&mut self, reserve: usize, encode: impl FnOnce(u64, &mut Vec<u8>)) -> Result<u64, Error> {
@@ -304,7 +318,11 @@ impl Spool {
             open: 0,
         });
         drop(files);
-        self.file = Some(file);
+        let full = self.file.replace(file);
+        if self.room.durability == Durability::Disk {
+            self.to_sync.extend(full);
+            self.to_sync.push(File::open(&self.folder).map_err(Error::Write)?);
+        }
         self.offset = 0;
         Ok(())
     }

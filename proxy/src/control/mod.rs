@@ -182,7 +182,7 @@ impl Control {
         let text = format!("postern fresh word\n{}\n{}\n", word.snapshot_number, word.time_ms);
         let key = UnparsedPublicKey::new(&ED25519, &self.key);
         key.verify(text.as_bytes(), &word.signature).is_ok()
-            && word.snapshot_number >= self.highest_snapshot()
+            && word.snapshot_number == self.highest_snapshot()
     }
 }
 
@@ -201,7 +201,11 @@ impl LastWord {
     /// Takes a believed word, unless it is one that was said before.
     pub fn heard(&self, said_ms: i64, now_ms: i64) -> bool {
         let before = self.said_ms.load(Ordering::Relaxed);
-        let newer = if before == 0 { (said_ms - now_ms).abs() <= FIRST_WORD_SKEW_MS_MAX } else { said_ms > before };
+        let newer = if before == 0 {
+            (said_ms - now_ms).abs() <= FIRST_WORD_SKEW_MS_MAX
+        } else {
+            said_ms > before
+        };
         if newer {
             self.said_ms.store(said_ms, Ordering::Relaxed);
             self.heard_ms.store(boot_ms().max(1), Ordering::Relaxed);
@@ -220,4 +224,74 @@ fn boot_ms() -> u64 {
     let time = clock_gettime(ClockId::Boottime);
     let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
     seconds * 1_000 + u64::try_from(time.tv_nsec).unwrap_or(0) / 1_000_000
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
+
+    use super::*;
+
+    /// A control plane's key, and a gateway's end that believes it and has seen snapshot 7.
+    fn pair(folder: &Path) -> (Ed25519KeyPair, Control) {
+        let key = Ed25519KeyPair::generate().unwrap();
+        let config = ControlLink {
+            address: "https://localhost:1".into(),
+            server_name: "control".into(),
+            ca: PathBuf::new(),
+            certificate: PathBuf::new(),
+            key: PathBuf::new(),
+            snapshot_key: BASE64_STANDARD.encode(key.public_key()),
+            log_key: String::new(),
+        };
+        let control = Control::new(&config, folder, 1 << 20).unwrap();
+        control.highest.store(7, Ordering::Relaxed);
+        (key, control)
+    }
+
+    fn word(key: &Ed25519KeyPair, snapshot_number: u64) -> FreshWord {
+        let text = format!("postern fresh word\n{snapshot_number}\n1000\n");
+        FreshWord {
+            snapshot_number,
+            time_ms: 1000,
+            signature: key.sign(text.as_bytes()).as_ref().to_vec(),
+        }
+    }
+
+    #[test]
+    fn a_word_about_another_snapshot_proves_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let (key, control) = pair(folder.path());
+        assert!(control.is_current(&word(&key, 7)));
+        for other in [0, 6, 8] {
+            assert!(!control.is_current(&word(&key, other)), "{other}");
+        }
+    }
+
+    #[test]
+    fn a_word_nobody_signed_or_about_another_time_proves_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let (key, control) = pair(folder.path());
+        let (stranger, _) = pair(folder.path());
+        assert!(!control.is_current(&word(&stranger, 7)));
+        let later = FreshWord {
+            time_ms: 2000,
+            ..word(&key, 7)
+        };
+        assert!(!control.is_current(&later));
+    }
+
+    #[test]
+    fn a_word_said_before_or_long_ago_proves_nothing() {
+        let last = LastWord::default();
+        assert!(
+            !last.heard(1_000, FIRST_WORD_SKEW_MS_MAX + 1_001),
+            "too far from our clock"
+        );
+        assert!(last.is_older_than(Duration::from_secs(1_000_000)));
+        assert!(last.heard(1_000, 1_500));
+        assert!(!last.heard(1_000, 1_500), "replayed");
+        assert!(!last.heard(999, 1_500), "older");
+        assert!(last.heard(1_001, 1_500));
+    }
 }

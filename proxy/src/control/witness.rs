@@ -100,7 +100,10 @@ impl Witness {
             return Err(fork);
         }
         (self.size, self.root, self.note) = (size, root, note.to_owned());
-        if self.kept_at.is_none_or(|kept_at| kept_at.elapsed() >= KEEP_INTERVAL) {
+        if self
+            .kept_at
+            .is_none_or(|kept_at| kept_at.elapsed() >= KEEP_INTERVAL)
+        {
             self.keep()?;
         }
         Ok(())

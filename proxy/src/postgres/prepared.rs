@@ -106,8 +106,13 @@ impl Prepared {
     }
 
     /// Forgets every name that no longer stands for the text that was judged: a function may have changed it.
-    pub fn keep_as_served(&mut self, statements: &BTreeMap<String, String>, cursors: &BTreeMap<String, String>) {
-        let changed = |name: &str, judged: &Judged| statements.get(name).map(String::as_str) != Some(judged.text());
+    pub fn keep_as_served(
+        &mut self,
+        statements: &BTreeMap<String, String>,
+        cursors: &BTreeMap<String, String>,
+    ) {
+        let changed =
+            |name: &str, judged: &Judged| statements.get(name).map(String::as_str) != Some(judged.text());
         let gone: Vec<Box<str>> = self
             .statements
             .iter()
@@ -117,9 +122,8 @@ impl Prepared {
         for name in gone {
             self.drop_statement(&name);
         }
-        self.cursors.retain(|name, cursor| {
-            cursors.get(&**name).map(String::as_str) == Some(cursor.judged.text())
-        });
+        self.cursors
+            .retain(|name, cursor| cursors.get(&**name).map(String::as_str) == Some(cursor.judged.text()));
     }
 
     /// Portals and cursors without hold end with their transaction.

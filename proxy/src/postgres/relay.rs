@@ -137,7 +137,7 @@ impl<'a> Relay<'a> {
         let mut moved = self.judge_client()?;
         moved |= self.hear_server()?;
         let was_full = !(self.upward.has_room() && self.downward.has_room());
-        if self.may_send(context) {
+        if self.may_send(context)? {
             broken(
                 self.upward.poll_drain(context, Pin::new(&mut *self.server)),
                 Finish::Server,
@@ -175,15 +175,18 @@ impl<'a> Relay<'a> {
     }
 
     /// What was permitted goes on only once its record is as durable as configured.
-    fn may_send(&mut self, context: &Context<'_>) -> bool {
+    fn may_send(&mut self, context: &Context<'_>) -> Result<bool, Finish> {
         let Some(permit) = &self.dialogue.last_permit else {
-            return true;
+            return Ok(true);
         };
-        let durable = permit.entry.poll_durable(context).is_ready();
-        if durable {
-            self.dialogue.last_permit = None;
+        match permit.entry.poll_durable(context) {
+            Poll::Pending => Ok(false),
+            Poll::Ready(Err(error)) => Err(Finish::Refused((&error).into())),
+            Poll::Ready(Ok(())) => {
+                self.dialogue.last_permit = None;
+                Ok(true)
+            }
         }
-        durable
     }
 
     /// Judges the client's messages that have arrived.

@@ -189,7 +189,9 @@ impl Link<'_> {
             from_control::Message::FreshWord(word) => {
                 let now_ms = now_us() / 1_000;
                 if self.control.is_current(&word) && !self.shared.last_word.heard(word.time_ms, now_ms) {
-                    tracing::warn!("a fresh word was not newer than the one before, or its clock is far from ours");
+                    tracing::warn!(
+                        "a fresh word was not newer than the one before, or its clock is far from ours"
+                    );
                 }
             }
             from_control::Message::Acknowledgement(stored) => {

@@ -143,7 +143,10 @@ impl Shipped {
         }
         let last = file_last.map_or(written, |last| last.min(written));
         let (mut records, mut batch_bytes) = (Vec::new(), 0);
-        while reader.next_number() <= last && batch_bytes < BATCH_BYTES_MAX && records.len() < BATCH_RECORDS_MAX {
+        while reader.next_number() <= last
+            && batch_bytes < BATCH_BYTES_MAX
+            && records.len() < BATCH_RECORDS_MAX
+        {
             let record = reader.next()?;
             batch_bytes += record.len();
             records.push(record.to_vec());

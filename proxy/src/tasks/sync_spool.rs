@@ -1,5 +1,6 @@
 //! In `disk` durability: syncs what is written, everything that waits with one sync.
 
+use std::io;
 use std::rc::Rc;
 
 use crate::audit::Audit;
@@ -7,16 +8,19 @@ use crate::audit::Audit;
 pub async fn run(audit: Rc<Audit>) {
     loop {
         audit.sync_wanted().await;
-        while let Some((file, number)) = audit.unsynced() {
-            match tokio::task::spawn_blocking(move || file.sync_data()).await {
-                Ok(Ok(())) => audit.synced(number),
-                // What the system says it lost must not be taken for written: nothing goes on until a restart.
-                Ok(Err(error)) => {
-                    tracing::error!(%error, "the spool cannot be synced; nothing that waits for it goes on");
-                    return;
-                }
-                Err(_) => return,
-            }
+        if let Err(error) = sync(&audit).await {
+            tracing::error!(%error, "the spool cannot be synced: requests are refused until a restart");
+            audit.fail_sync();
+            return;
         }
     }
+}
+
+async fn sync(audit: &Audit) -> io::Result<()> {
+    while let Some((files, number)) = audit.unsynced()? {
+        let synced = tokio::task::spawn_blocking(move || files.iter().try_for_each(std::fs::File::sync_data));
+        synced.await??;
+        audit.synced(number);
+    }
+    Ok(())
 }

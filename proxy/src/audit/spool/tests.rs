@@ -7,6 +7,7 @@ const ROOM: Room = Room {
     spool_bytes_max: 64 * 1024,
     file_bytes_max: 16 * 1024,
     record_bytes_max: 4 * 1024,
+    durability: Durability::Process,
 };
 
 fn open_with(folder: &Path, epoch: u64, room: Room) -> (Spool, Vec<Arc<Progress>>) {
@@ -248,10 +249,13 @@ fn a_record_longer_than_a_piece_is_read_whole_and_a_damaged_one_is_an_error() {
         spool_bytes_max: 8 << 20,
         file_bytes_max: 1 << 20,
         record_bytes_max: 1 << 20,
+        durability: Durability::Process,
     };
     let (mut spool, _) = open_with(folder.path(), 1, room);
     for bytes in [10, 200_000, 10] {
-        spool.note(|_, buffer| buffer.resize(buffer.len() + bytes, 7)).unwrap();
+        spool
+            .note(|_, buffer| buffer.resize(buffer.len() + bytes, 7))
+            .unwrap();
     }
     let (path, first, _) = spool.progress().file_of(1).unwrap();
     let mut reader = reader::Reader::open(path.clone(), first).unwrap();
