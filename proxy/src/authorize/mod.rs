@@ -647,6 +647,11 @@ fn ask(view: &View, effect: &Effect) -> Answer {
         Detail::Setting { name, value } => {
             context.setting = Some(name);
             context.value = value.as_deref();
+            context.reset = Some(false);
+        }
+        Detail::Reset(name) => {
+            context.setting = Some(name);
+            context.reset = Some(true);
         }
         Detail::Mode(mode) => context.mode = Some(mode),
         Detail::Channel(channel) => context.channel = Some(channel.as_deref().unwrap_or("*")),
@@ -704,7 +709,7 @@ fn recorded(view: &View, effect: &Effect) -> RecordedEffect {
             Detail::Kind(word) | Detail::Mode(word) => (*word).to_owned(),
             Detail::Class(class) => class.name().to_owned(),
             // A value may be a secret; the name says enough.
-            Detail::Setting { name, .. } => name.to_string(),
+            Detail::Setting { name, .. } | Detail::Reset(name) => name.to_string(),
             Detail::Channel(channel) => channel.as_deref().unwrap_or("*").to_owned(),
             Detail::Language(language) => language.to_string(),
         },
@@ -734,6 +739,8 @@ fn words(effect: &Effect) -> String {
             value: Some(value),
         } => format!("{action} setting {name} to {value}"),
         Detail::Setting { name, value: None } => format!("{action} setting {name}"),
+        Detail::Reset(name) if &**name == "*" => "reset every setting".to_owned(),
+        Detail::Reset(name) => format!("reset setting {name}"),
         Detail::Class(class) => format!("{action} {object}, a routine of class {}", class.name()),
         Detail::Mode(mode) => format!("{action} {object} in {mode} mode"),
         Detail::Channel(_) | Detail::Language(_) | Detail::None if columns.is_empty() => {
