@@ -9,5 +9,6 @@ mod protocol;
 mod record;
 mod refusal;
 mod revocation;
+mod routines;
 mod rows;
 mod secrets;

@@ -66,6 +66,8 @@ pub struct Options {
     pub hba: Vec<String>,
     /// Turns TLS on.
     pub tls: Option<Pair>,
+    /// Where `initdb` and `postgres` are, if not where the machine has its own.
+    pub binaries: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,6 +86,7 @@ impl Options {
             settings: Vec::new(),
             hba: Vec::new(),
             tls: None,
+            binaries: None,
         }
     }
 }
@@ -95,8 +98,9 @@ pub struct Cluster {
     pub socket_folder: PathBuf,
     /// The server's own log, which a test can read as a witness of what arrived.
     pub log: PathBuf,
-    /// Where `psql`, `pgbench` and `pg_dump` of this server are.
+    /// Where the machine's own `psql`, `pgbench` and `pg_dump` are.
     pub binaries: PathBuf,
+    server_binaries: PathBuf,
     folder: PathBuf,
     keep: Keep,
     removed_if_killed: Option<PathBuf>,
@@ -117,6 +121,7 @@ impl Cluster {
             port: 0,
             socket_folder,
             log: folder.join("server.log"),
+            server_binaries: options.binaries.clone().unwrap_or_else(|| binaries.clone()),
             binaries,
             keep: options.keep,
             removed_if_killed: options.removed_if_killed.clone(),
@@ -299,7 +304,7 @@ impl Cluster {
             .stdout(log)
             .stderr(same)
             .process_group(0);
-        let program = self.binaries.join("postgres");
+        let program = self.server_binaries.join("postgres");
         let server = command
             .spawn()
             .map_err(|source| Error::NotRun { program, source })?;
@@ -363,7 +368,7 @@ impl Cluster {
 
     /// One of the server's programs, run as who may run it.
     fn command(&self, program: &str) -> Command {
-        let mut command = Command::new(self.binaries.join(program));
+        let mut command = Command::new(self.server_binaries.join(program));
         clean(&mut command);
         command.current_dir(&self.folder);
         if let Some(user) = &self.user {
