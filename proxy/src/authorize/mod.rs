@@ -114,16 +114,22 @@ impl Judged {
             Verdict::Refused(_) if self.analysis.statements.is_empty() => return true,
             _ => {}
         }
-        self.analysis.statements.iter().any(|statement| {
-            let runs_a_name =
-                |change: &Change| matches!(change, Change::Execute { .. } | Change::Fetch { .. });
-            statement.takes_snapshot
-                || statement.changes.iter().any(runs_a_name)
-                || statement
-                    .effects
-                    .iter()
-                    .any(|effect| effect.object != Object::Database)
-        })
+        self.analysis.statements.iter().any(hangs_on_names)
+    }
+
+    /// Whether a statement hangs on names that the end of a transaction, earlier in the same text, may have moved back.
+    pub fn needs_names_after_an_end(&self) -> bool {
+        let ends = |change: &Change| {
+            matches!(
+                change,
+                Change::Commit { .. }
+                    | Change::Rollback { .. }
+                    | Change::RollbackTo(_)
+                    | Change::PrepareTransaction(_)
+            )
+        };
+        let mut statements = self.analysis.statements.iter();
+        statements.any(|statement| statement.changes.iter().any(ends)) && statements.any(hangs_on_names)
     }
 
     /// The refusal of a text that is refused whatever the time.
@@ -565,6 +571,16 @@ impl Authorizer {
             ..Record::default()
         })
     }
+}
+
+fn hangs_on_names(statement: &Statement) -> bool {
+    let runs_a_name = |change: &Change| matches!(change, Change::Execute { .. } | Change::Fetch { .. });
+    statement.takes_snapshot
+        || statement.changes.iter().any(runs_a_name)
+        || statement
+            .effects
+            .iter()
+            .any(|effect| effect.object != Object::Database)
 }
 
 fn verdict(view: &View, analysis: &Analysis) -> Verdict {
