@@ -321,6 +321,6 @@ fn every_statement_uses_the_database() {
     }
     check_not_understood(
         "CREATE FOREIGN TABLE t (a int) SERVER s",
-        "not in the list of what can be judged",
+        "is of a kind that cannot be judged",
     );
 }
