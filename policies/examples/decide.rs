@@ -157,6 +157,7 @@ fn questions<'a>(columns: &'a BTreeSet<String>) -> Vec<(&'static str, Question<'
                 Context {
                     setting: Some("jit"),
                     value: Some("off"),
+                    reset: Some(false),
                     ..context
                 },
             ),

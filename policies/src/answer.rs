@@ -94,6 +94,10 @@ fn conditions(question: &Question<'_>) -> Vec<String> {
     };
     let found = match question.action {
         "select" | "insert" | "update" => [columns(context), None],
+        "set" if context.reset == Some(true) => [
+            equal("setting", context.setting),
+            Some("context.reset".to_owned()),
+        ],
         // What an application keeps in a setting of its own may be a secret: it is not said again.
         "set" if context.setting.is_some_and(|name| name.contains('.')) => {
             [equal("setting", context.setting), None]

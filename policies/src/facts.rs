@@ -75,6 +75,7 @@ fn value(attribute: Attribute, question: &Question<'_>) -> Option<RestrictedExpr
         Attribute::Class => context.class.map(text),
         Attribute::Setting => context.setting.map(text),
         Attribute::Value => context.value.map(text),
+        Attribute::Reset => context.reset.map(RestrictedExpression::new_bool),
         Attribute::Mode => context.mode.map(text),
         Attribute::Channel => context.channel.map(text),
         Attribute::Language => context.language.map(text),

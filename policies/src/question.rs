@@ -76,6 +76,8 @@ pub struct Context<'a> {
     pub class: Option<&'a str>,
     pub setting: Option<&'a str>,
     pub value: Option<&'a str>,
+    /// On `set`: the setting goes back to what the session began with.
+    pub reset: Option<bool>,
     pub mode: Option<&'a str>,
     pub channel: Option<&'a str>,
     pub language: Option<&'a str>,
@@ -97,6 +99,7 @@ impl<'a> Context<'a> {
             class: None,
             setting: None,
             value: None,
+            reset: None,
             mode: None,
             channel: None,
             language: None,

@@ -97,6 +97,7 @@ pub enum Attribute {
     Class,
     Setting,
     Value,
+    Reset,
     Mode,
     Channel,
     Language,
@@ -104,7 +105,7 @@ pub enum Attribute {
 
 impl Attribute {
     /// Every attribute, in the order of their bits in a read set.
-    pub const ALL: [Attribute; 15] = [
+    pub const ALL: [Attribute; 16] = [
         Attribute::Role,
         Attribute::Source,
         Attribute::Now,
@@ -117,6 +118,7 @@ impl Attribute {
         Attribute::Class,
         Attribute::Setting,
         Attribute::Value,
+        Attribute::Reset,
         Attribute::Mode,
         Attribute::Channel,
         Attribute::Language,
@@ -137,6 +139,7 @@ impl Attribute {
             Attribute::Class => "class",
             Attribute::Setting => "setting",
             Attribute::Value => "value",
+            Attribute::Reset => "reset",
             Attribute::Mode => "mode",
             Attribute::Channel => "channel",
             Attribute::Language => "language",
@@ -239,7 +242,7 @@ pub(crate) const ACTIONS: [ActionWord; 40] = [
     definition("revoke"),
     definition("security_label"),
     word("select", Some("read"), &[Kind::Table, Kind::Database], TOUCHED),
-    session("set", &[Attribute::Setting, Attribute::Value]),
+    session("set", &[Attribute::Setting, Attribute::Value, Attribute::Reset]),
     word("setval", Some("write"), TABLE, &[]),
     session("show", &[Attribute::Setting]),
     session("snapshot", &[]),

@@ -221,6 +221,7 @@ impl Asked {
             class: field("class"),
             setting: field("setting"),
             value: field("value"),
+            reset: Some(flag("reset").unwrap_or(false)),
             mode: field("mode"),
             channel: field("channel"),
             language: field("language"),

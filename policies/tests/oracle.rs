@@ -54,7 +54,7 @@ const RESOURCES: [&str; 14] = [
     "resource is Postern::Table in Postern::Database::\"t/d\"",
     "resource == Postern::Role::\"t/d\"",
 ];
-const CONDITIONS: [&str; 20] = [
+const CONDITIONS: [&str; 21] = [
     "",
     "",
     "",
@@ -72,6 +72,7 @@ const CONDITIONS: [&str; 20] = [
     "when { principal in Postern::Segment::\"s2\" }",
     "when { principal == Postern::Workload::\"w1\" || resource is Postern::Table }",
     "when { 9223372036854775807 + (if context.role == \"app\" then 1 else 0) > 0 }",
+    "when { context has reset && context.reset }",
     "when { context has setting && [\"jit\", \"geqo\"].contains(context.setting) }",
     "when { context has value && context.value == \"on\" }",
     "when { context has kind && context.kind != \"role\" || context has class && context.class == \"user\" }",
@@ -173,6 +174,7 @@ impl Asked {
             class: self.words,
             setting: self.words,
             value: self.words,
+            reset: self.filtered,
             mode: self.words,
             channel: self.words,
             language: self.words,
@@ -425,6 +427,7 @@ fn full_context(asked: &Asked) -> cedar_policy::Context {
         ("rows_only", asked.rows_only.map(RestrictedExpression::new_bool)),
     ];
     let filtered = ("filtered", asked.filtered.map(RestrictedExpression::new_bool));
+    let reset = ("reset", asked.filtered.map(RestrictedExpression::new_bool));
     let mut pairs = vec![
         ("role", Some(text(asked.role))),
         ("source", Some(RestrictedExpression::new_ip(address))),
@@ -440,7 +443,7 @@ fn full_context(asked: &Asked) -> cedar_policy::Context {
         "create" => pairs.push(("kind", words())),
         "execute" | "call" => pairs.push(("class", words())),
         "do" => pairs.push(("language", words())),
-        "set" => pairs.extend([("setting", words()), ("value", words())]),
+        "set" => pairs.extend([("setting", words()), ("value", words()), reset]),
         _ => {}
     }
     let known = pairs
@@ -483,7 +486,7 @@ proptest! {
                 Attribute::Evidence => changed.evidence = other.evidence,
                 Attribute::Columns => changed.columns = other.columns.clone(),
                 Attribute::RowsOnly => changed.rows_only = other.rows_only,
-                Attribute::Filtered => changed.filtered = other.filtered,
+                Attribute::Filtered if !reads.contains(Attribute::Reset) => changed.filtered = other.filtered,
                 _ => {}
             }
         }

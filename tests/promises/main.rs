@@ -11,6 +11,7 @@ mod protocol;
 mod record;
 mod refusal;
 mod revocation;
+mod routines;
 mod rows;
 mod sample;
 mod secrets;

@@ -1,15 +1,15 @@
 //! Which object a name means, when that moves inside a session.
 
-use postern_tests::raw::{Raw, bind, error, execute, parse, status, sync, tags};
+use postern_tests::raw::{PROTOCOL_3_0, Raw, bind, error, execute, parse, status, sync, tags};
 use postern_tests::{Login, Wishes, World};
 
-/// `all` may do everything except touch `secret`.
+/// `all` may do everything except touch `secret` and whatever stands in the schema `hidden`.
 fn world() -> &'static World {
     static WORLD: std::sync::OnceLock<World> = std::sync::OnceLock::new();
     WORLD.get_or_init(|| {
         let policies = format!(
             "{}\n@id(\"no-secret\") forbid (principal, action, resource) when \
-             {{ resource is Postern::Table && resource.name == \"secret\" }};",
+             {{ resource is Postern::Table && (resource.name == \"secret\" || resource.schema == \"hidden\") }};",
             include_str!("../src/shop.cedar")
         );
         World::start(&Wishes {
@@ -54,6 +54,87 @@ fn a_search_path_that_moves_takes_the_judgement_with_it() {
         );
         raw.query("rollback").await;
         assert_eq!(error(&raw.query("select * from orders").await, 'C'), "42P01");
+    });
+}
+
+#[test]
+fn what_follows_the_end_of_a_transaction_in_one_text_is_not_judged_by_its_names() {
+    let world = world();
+    let token = world.token("all", &[]);
+    let setup = "create schema if not exists hidden; create table if not exists hidden.page (body text); \
+                 create table if not exists public.page (body text); \
+                 grant usage on schema hidden to public; grant select on hidden.page, public.page to public";
+    world.cluster.sql(&world.database, setup).unwrap();
+    world.block_on(async {
+        let mut raw = Raw::log_in(world, &token).await;
+        raw.query("set search_path to hidden").await;
+        assert_eq!(error(&raw.query("select * from page").await, 'C'), "42501");
+        for end in ["rollback", "commit", "rollback to here"] {
+            raw.query("begin; savepoint here").await;
+            raw.query("set local search_path to public").await;
+            assert_eq!(tags(&raw.query("select * from page").await), "TCZ", "{end}");
+            let heard = raw.query(&format!("{end}; select * from page")).await;
+            assert!(!tags(&heard).contains('T'), "{end}");
+            assert_eq!(status(&heard), 'E', "{end}");
+            // The failed transaction cannot be asked, so there the same holds.
+            let heard = raw.query(&format!("{end}; select * from page")).await;
+            assert!(!tags(&heard).contains('T'), "{end}");
+            raw.query("rollback").await;
+            assert_eq!(error(&raw.query("select * from page").await, 'C'), "42501", "{end}");
+        }
+        assert_eq!(tags(&raw.query("begin; select 1; commit; select 1").await), "CTDCCTDCZ");
+    });
+}
+
+#[test]
+fn a_reset_takes_the_reading_of_backslashes_with_it() {
+    let world = World::start(&Wishes::default());
+    let token = world.token("all", &[]);
+    let setting = "standard_conforming_strings = off";
+    let setup = format!("alter role shop_owner in database {} set {setting}", world.database);
+    world.cluster.sql(&world.database, &setup).unwrap();
+    world.block_on(async {
+        let mut raw = Raw::log_in(&world, &token).await;
+        for back in ["reset all", "discard all", "reset standard_conforming_strings"] {
+            raw.query("set standard_conforming_strings to on").await;
+            assert_eq!(tags(&raw.query(r"select 'a\'").await), "TDCZ");
+            assert_eq!(tags(&raw.query(back).await).chars().last(), Some('Z'), "{back}");
+            // One harmless literal to who reads backslashes as they are, two statements to this server.
+            let heard = raw.query(r"set app.note = 'x\''; drop table orders; --'").await;
+            assert!(!tags(&heard).contains('C'), "{back}");
+            assert_eq!(tags(&raw.query("select id from orders where id = 1").await), "TDCZ", "{back}");
+        }
+    });
+}
+
+#[test]
+fn what_a_client_sets_after_a_reset_stays() {
+    let world = world();
+    let token = world.token("all", &[]);
+    world.block_on(async {
+        let mut raw = Raw::secure(world, Login::Token(&token)).await;
+        let startup = [
+            ("user", "postern"),
+            ("database", world.database.as_str()),
+            ("statement_timeout", "5000"),
+        ];
+        raw.start(PROTOCOL_3_0, &startup).await;
+        raw.receive().await;
+        raw.password(&token).await;
+        raw.until_ready().await;
+        for (said, timeout) in [
+            ("", "5s"),
+            ("set statement_timeout to 7000", "7s"),
+            ("reset all", "5s"),
+            ("reset all; set statement_timeout to 8000", "8s"),
+        ] {
+            for text in said.split("; ") {
+                raw.query(text).await;
+            }
+            let heard = raw.query("select current_setting('statement_timeout')").await;
+            let (_, row) = heard.iter().find(|(tag, _)| *tag == 'D').unwrap();
+            assert!(row.ends_with(timeout.as_bytes()), "{said}: {row:?}");
+        }
     });
 }
 

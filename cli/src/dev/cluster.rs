@@ -68,6 +68,8 @@ pub struct Options {
     pub tls: Option<Pair>,
     /// The authority, in PEM, of client certificates that a line of `hba` asks for.
     pub client_ca: Option<String>,
+    /// Where `initdb` and `postgres` are, if not where the machine has its own.
+    pub binaries: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,6 +89,7 @@ impl Options {
             hba: Vec::new(),
             tls: None,
             client_ca: None,
+            binaries: None,
         }
     }
 }
@@ -98,8 +101,9 @@ pub struct Cluster {
     pub socket_folder: PathBuf,
     /// The server's own log, which a test can read as a witness of what arrived.
     pub log: PathBuf,
-    /// Where `psql`, `pgbench` and `pg_dump` of this server are.
+    /// Where the machine's own `psql`, `pgbench` and `pg_dump` are.
     pub binaries: PathBuf,
+    server_binaries: PathBuf,
     folder: PathBuf,
     keep: Keep,
     removed_if_killed: Option<PathBuf>,
@@ -120,6 +124,7 @@ impl Cluster {
             port: 0,
             socket_folder,
             log: folder.join("server.log"),
+            server_binaries: options.binaries.clone().unwrap_or_else(|| binaries.clone()),
             binaries,
             keep: options.keep,
             removed_if_killed: options.removed_if_killed.clone(),
@@ -306,7 +311,7 @@ impl Cluster {
             .stdout(log)
             .stderr(same)
             .process_group(0);
-        let program = self.binaries.join("postgres");
+        let program = self.server_binaries.join("postgres");
         let server = command
             .spawn()
             .map_err(|source| Error::NotRun { program, source })?;
@@ -370,7 +375,7 @@ impl Cluster {
 
     /// One of the server's programs, run as who may run it.
     fn command(&self, program: &str) -> Command {
-        let mut command = Command::new(self.binaries.join(program));
+        let mut command = Command::new(self.server_binaries.join(program));
         clean(&mut command);
         command.current_dir(&self.folder);
         if let Some(user) = &self.user {

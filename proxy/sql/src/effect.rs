@@ -87,6 +87,8 @@ pub enum Detail {
         name: Arc<str>,
         value: Option<Arc<str>>,
     },
+    /// For `set`: the setting goes back to what the session began with; `*` stands for all of them.
+    Reset(Arc<str>),
     /// For `lock`: the lock mode, such as `access share`.
     Mode(&'static str),
     /// For `listen` and `notify`; `None` where the text does not state it.

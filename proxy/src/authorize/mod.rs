@@ -114,16 +114,22 @@ impl Judged {
             Verdict::Refused(_) if self.analysis.statements.is_empty() => return true,
             _ => {}
         }
-        self.analysis.statements.iter().any(|statement| {
-            let runs_a_name =
-                |change: &Change| matches!(change, Change::Execute { .. } | Change::Fetch { .. });
-            statement.takes_snapshot
-                || statement.changes.iter().any(runs_a_name)
-                || statement
-                    .effects
-                    .iter()
-                    .any(|effect| effect.object != Object::Database)
-        })
+        self.analysis.statements.iter().any(hangs_on_names)
+    }
+
+    /// Whether a statement hangs on names that the end of a transaction, earlier in the same text, may have moved back.
+    pub fn needs_names_after_an_end(&self) -> bool {
+        let ends = |change: &Change| {
+            matches!(
+                change,
+                Change::Commit { .. }
+                    | Change::Rollback { .. }
+                    | Change::RollbackTo(_)
+                    | Change::PrepareTransaction(_)
+            )
+        };
+        let mut statements = self.analysis.statements.iter();
+        statements.any(|statement| statement.changes.iter().any(ends)) && statements.any(hangs_on_names)
     }
 
     /// The refusal of a text that is refused whatever the time.
@@ -567,6 +573,16 @@ impl Authorizer {
     }
 }
 
+fn hangs_on_names(statement: &Statement) -> bool {
+    let runs_a_name = |change: &Change| matches!(change, Change::Execute { .. } | Change::Fetch { .. });
+    statement.takes_snapshot
+        || statement.changes.iter().any(runs_a_name)
+        || statement
+            .effects
+            .iter()
+            .any(|effect| effect.object != Object::Database)
+}
+
 fn verdict(view: &View, analysis: &Analysis) -> Verdict {
     let mut actions = analysis
         .statements
@@ -647,6 +663,11 @@ fn ask(view: &View, effect: &Effect) -> Answer {
         Detail::Setting { name, value } => {
             context.setting = Some(name);
             context.value = value.as_deref();
+            context.reset = Some(false);
+        }
+        Detail::Reset(name) => {
+            context.setting = Some(name);
+            context.reset = Some(true);
         }
         Detail::Mode(mode) => context.mode = Some(mode),
         Detail::Channel(channel) => context.channel = Some(channel.as_deref().unwrap_or("*")),
@@ -704,7 +725,7 @@ fn recorded(view: &View, effect: &Effect) -> RecordedEffect {
             Detail::Kind(word) | Detail::Mode(word) => (*word).to_owned(),
             Detail::Class(class) => class.name().to_owned(),
             // A value may be a secret; the name says enough.
-            Detail::Setting { name, .. } => name.to_string(),
+            Detail::Setting { name, .. } | Detail::Reset(name) => name.to_string(),
             Detail::Channel(channel) => channel.as_deref().unwrap_or("*").to_owned(),
             Detail::Language(language) => language.to_string(),
         },
@@ -734,6 +755,8 @@ fn words(effect: &Effect) -> String {
             value: Some(value),
         } => format!("{action} setting {name} to {value}"),
         Detail::Setting { name, value: None } => format!("{action} setting {name}"),
+        Detail::Reset(name) if &**name == "*" => "reset every setting".to_owned(),
+        Detail::Reset(name) => format!("reset setting {name}"),
         Detail::Class(class) => format!("{action} {object}, a routine of class {}", class.name()),
         Detail::Mode(mode) => format!("{action} {object} in {mode} mode"),
         Detail::Channel(_) | Detail::Language(_) | Detail::None if columns.is_empty() => {

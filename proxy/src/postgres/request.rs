@@ -295,6 +295,9 @@ impl Dialogue {
             Ok(judged) => judged,
             Err(step) => return step,
         };
+        if self.outlives_its_names(&judged) {
+            return self.refuse_after_end(&judged);
+        }
         let permit = match self.permit(&judged) {
             Ok(permit) => permit,
             Err(Stop::Wait) => return self.wait(),
@@ -492,12 +495,32 @@ impl Dialogue {
             return Ok(self.authorizer.judge(&self.view, &self.reading, text));
         }
         let judged = self.authorizer.judge(&self.view, &self.reading, text);
+        // Where a literal with a backslash ends may have moved too; and what the client sets from now on must
+        // not be undone by what its startup set.
+        let in_doubt = judged.needs_names() || text.contains('\\');
+        let sets_again = self.set_again && !self.startup_settings.is_empty();
         // A failed transaction runs nothing but its end, and that needs no names.
-        let needs_names = self.status != b'E' && judged.needs_names();
-        if !needs_names {
+        if self.status == b'E' || !(in_doubt || sets_again) {
             return Ok(judged);
         }
         Err(self.ask())
+    }
+
+    /// Whether the text ends a transaction and goes on: the end may move names back, and only then the server
+    /// could be asked for them. A failed transaction cannot even be asked how it reads a backslash.
+    fn outlives_its_names(&self, judged: &Judged) -> bool {
+        let unasked = self.status == b'E' && self.doubt != Doubt::Clean;
+        (self.moved || unasked) && judged.needs_names_after_an_end() || unasked && judged.text().contains('\\')
+    }
+
+    fn refuse_after_end(&mut self, judged: &Rc<Judged>) -> Step {
+        let refusal = Refusal::new(
+            Reason::NotUnderstood,
+            "after the end of a transaction that moved names this text may mean something else",
+        )
+        .hint("send the end of the transaction as a message of its own");
+        let refusal = self.authorizer.refuse(&self.recorder, Some(judged), refusal);
+        self.refuse_query(refusal)
     }
 
     fn judge_again(&mut self, judged: Rc<Judged>) -> Result<Rc<Judged>, Step> {

@@ -13,6 +13,10 @@ use crate::routines::{Class, class_of};
 use crate::settings;
 use crate::{Rejection, differences};
 
+/// How pg_dump since 2024 sets one setting, if the server has it: the name comes from a column, but can be only one.
+const DUMP_RESTRICTION: &str = "SELECT set_config(name, 'view, foreign-table', false) FROM pg_settings \
+                                WHERE name = 'restrict_nonsystem_relation_kind'";
+
 impl<'t> Walk<'t> {
     pub(super) fn call(&mut self, call: &'t FuncCall, open: &mut Vec<Node<'t>>) -> Result<(), Rejection> {
         open.extend(call.args());
@@ -116,6 +120,14 @@ impl<'t> Walk<'t> {
             return self.on_database(Action::Show, Detail::Setting { name, value: None });
         }
         let Some(setting) = setting else {
+            if self.text == DUMP_RESTRICTION && self.only_built_in("pg_settings") {
+                let (name, value) = ("restrict_nonsystem_relation_kind", "view, foreign-table");
+                return self.set_setting(
+                    name.to_owned(),
+                    SettingValue::Text(value.to_owned()),
+                    Scope::Session,
+                );
+            }
             return self.setting_unknown();
         };
         let value = match arguments.get(1) {
@@ -131,6 +143,12 @@ impl<'t> Walk<'t> {
             _ => Scope::Session,
         };
         self.set_setting(setting, value, scope);
+    }
+
+    /// Whether the bare name can mean nothing but the relation of `pg_catalog`.
+    fn only_built_in(&mut self, name: &'static str) -> bool {
+        let found = self.names.relations(None, name);
+        found.is_ok_and(|found| !found.is_empty() && found.iter().all(|one| &*one.schema == "pg_catalog"))
     }
 
     fn setting_unknown(&mut self) {
@@ -162,10 +180,12 @@ impl<'t> Walk<'t> {
             "setval" => Action::Setval,
             _ => Action::Select,
         };
-        self.ledger.add(Effect {
-            action,
-            ..every_table()
-        });
+        let mut effect = Effect::new(action, Object::EveryTable);
+        if action == Action::Select {
+            // Whatever relation it is given, these are all that it tells of it.
+            effect.columns = ["last_value", "is_called"].map(Arc::from).into();
+        }
+        self.ledger.add(effect);
     }
 
     fn reading_call(&mut self, name: &str, arguments: &Arguments<'t>) -> Result<(), Rejection> {

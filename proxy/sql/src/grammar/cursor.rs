@@ -118,6 +118,10 @@ impl<'t> Walk<'t> {
             _ => return Err(Rejection::not_understood("what is discarded is not known")),
         };
         self.on_database(Action::Discard, Detail::None);
+        if what == Discard::All {
+            // DISCARD ALL contains RESET ALL: what holds the one back must hold the other back.
+            self.reset_effect("*");
+        }
         if matches!(what, Discard::All | Discard::Temporary) {
             self.ledger.moves_names = true;
             self.declarations.push(Declaration::Path(None));

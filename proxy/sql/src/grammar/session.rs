@@ -83,12 +83,12 @@ impl<'t> Walk<'t> {
             }
             VariableSetKind::VAR_SET_DEFAULT => self.set_setting(name, SettingValue::Default, scope),
             VariableSetKind::VAR_RESET => {
-                self.set_effect(&name, None);
+                self.reset_effect(&name);
                 self.moves_with(&name, None);
                 self.ledger.changes.push(Change::Reset(name));
             }
             VariableSetKind::VAR_RESET_ALL => {
-                self.set_effect("*", None);
+                self.reset_effect("*");
                 self.ledger.moves_names = true;
                 self.declarations.push(Declaration::Path(None));
                 self.ledger.changes.push(Change::ResetAll);
@@ -140,6 +140,10 @@ impl<'t> Walk<'t> {
         self.on_database(Action::Set, detail);
     }
 
+    pub(super) fn reset_effect(&mut self, name: &str) {
+        self.on_database(Action::Set, Detail::Reset(Arc::from(name)));
+    }
+
     /// What a change of this setting means for the names in later statements.
     fn moves_with(&mut self, name: &str, path: Option<Vec<String>>) {
         if settings::moves_names(name) {
@@ -157,7 +161,10 @@ impl<'t> Walk<'t> {
             SettingValue::Names(names) => Some(Cow::Owned(names.join(", "))),
             SettingValue::Default | SettingValue::Unknown => None,
         };
-        self.set_effect(&name, text.as_deref());
+        match value {
+            SettingValue::Default => self.reset_effect(&name),
+            _ => self.set_effect(&name, text.as_deref()),
+        }
         if let ("role" | "session_authorization", SettingValue::Text(role)) = (name.as_str(), &value)
             && role != "none"
         {

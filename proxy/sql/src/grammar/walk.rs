@@ -169,6 +169,12 @@ impl<'t> Walk<'t> {
     pub(super) fn not_known(&self, what: &str, node: &Node<'_>) -> Rejection {
         let kind = format!("{node:?}");
         let kind = kind.split(['(', ' ']).next().unwrap_or_default();
+        if kind == "Invalid" {
+            return Rejection::not_understood(format!(
+                "{what} is of a kind that cannot be judged, as CREATE FOREIGN TABLE is: \
+                 let an operator run it at the target itself"
+            ));
+        }
         Rejection::not_understood(format!(
             "{what} `{kind}` is not in the list of what can be judged"
         ))

@@ -167,6 +167,7 @@ fn line(effect: &Effect) -> String {
             value: Some(value),
         } => line.push_str(&format!(" {name}={value}")),
         Detail::Setting { name, value: None } => line.push_str(&format!(" {name}")),
+        Detail::Reset(name) => line.push_str(&format!(" {name} back")),
         Detail::Mode(mode) => line.push_str(&format!(" {mode}")),
         Detail::Channel(Some(channel)) => line.push_str(&format!(" channel {channel}")),
         Detail::Channel(None) => line.push_str(" channel ?"),

@@ -1,6 +1,6 @@
 //! Definitions: which objects they make, change and drop, and the expressions inside them.
 
-use crate::check::{analysed, check, check_on};
+use crate::check::{analysed, check, check_not_understood, check_on};
 
 #[test]
 fn tables_and_what_stands_inside_their_definitions() {
@@ -557,4 +557,32 @@ fn a_definition_moves_names_and_a_query_does_not() {
     ] {
         assert!(!plain(text), "{text}");
     }
+}
+
+#[test]
+fn what_is_dropped_or_altered_without_a_name_counts_as_any() {
+    check(
+        "DROP OWNED BY CURRENT_USER",
+        "drop role app [role]; drop everything [owned]",
+    );
+    check(
+        "REASSIGN OWNED BY app TO joe",
+        "alter role app [role]; alter everything [owned]",
+    );
+}
+
+#[test]
+fn another_server_is_reached_by_rules_that_name_it_or_not_at_all() {
+    check_not_understood(
+        "CREATE FOREIGN TABLE f (a int) SERVER s",
+        "let an operator run it",
+    );
+    check(
+        "CREATE SERVER s FOREIGN DATA WRAPPER w OPTIONS (host 'x')",
+        "create database [server]",
+    );
+    check(
+        "IMPORT FOREIGN SCHEMA x FROM SERVER s INTO public",
+        "import_schema schema public [foreign table]",
+    );
 }

@@ -96,7 +96,7 @@ fn a_search_path_under_which_everything_stays_in_place_is_fine() {
     );
     check(
         "RESET ALL; SELECT peek(), evil()",
-        "set database *; execute secret.peek <user>; execute public.evil <user>",
+        "set database * back; execute secret.peek <user>; execute public.evil <user>",
     );
 }
 

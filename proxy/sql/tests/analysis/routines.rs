@@ -165,6 +165,55 @@ fn built_in_routines_that_do_more_are_executed_with_their_class() {
 }
 
 #[test]
+fn pg_dumps_own_way_to_set_a_setting_is_known_by_its_exact_text() {
+    let text = "SELECT set_config(name, 'view, foreign-table', false) FROM pg_settings \
+                WHERE name = 'restrict_nonsystem_relation_kind'";
+    let reads = "execute pg_catalog.set_config <setting>; select pg_catalog.pg_settings(name)";
+    let set = "set database restrict_nonsystem_relation_kind=view, foreign-table";
+    check(text, &format!("{reads}; {set}"));
+    for other in [
+        text.replace("name = ", "name <> "),
+        text.replace("view, foreign-table", "x"),
+        format!("SELECT 1; {text}"),
+    ] {
+        let found = analysed_with(&other, &catalogue(), &["pg_catalog"]).unwrap();
+        assert!(
+            crate::check::effects_of(&found).contains(&"set database *".to_owned()),
+            "{other}"
+        );
+    }
+    let mut shadowed = catalogue();
+    let public = shadowed.schemas.get_mut("public").unwrap();
+    let orders = public.relations.get("orders").unwrap().clone();
+    public.relations.insert("pg_settings".to_owned(), orders);
+    let found = analysed_with(text, &shadowed, &["public", "pg_catalog"]).unwrap();
+    assert!(crate::check::effects_of(&found).contains(&"set database *".to_owned()));
+}
+
+#[test]
+fn a_sequence_that_nobody_named_counts_as_any_but_tells_only_where_it_stands() {
+    check(
+        "SELECT seqrelid, last_value FROM pg_catalog.pg_sequence, pg_get_sequence_data(seqrelid)",
+        "execute pg_catalog.pg_get_sequence_data <sequence>; select everything(is_called,last_value); \
+         select pg_catalog.pg_sequence(last_value,seqrelid)",
+    );
+    check(
+        "SELECT pg_get_sequence_data('orders_id_seq')",
+        "execute pg_catalog.pg_get_sequence_data <sequence>; select public.orders_id_seq rows",
+    );
+    check(
+        "SELECT setval($1, 1), currval($1), nextval(x::text) FROM (VALUES ('s')) v (x)",
+        "execute pg_catalog.setval <sequence>; setval everything; execute pg_catalog.currval <sequence>; \
+         select everything(is_called,last_value); execute pg_catalog.nextval <sequence>; nextval everything",
+    );
+    check(
+        "SELECT table_to_xml($1, true, true, ''), currval($1)",
+        "execute pg_catalog.table_to_xml <reads_any>; execute pg_catalog.currval <sequence>; \
+         select everything(*,is_called,last_value)",
+    );
+}
+
+#[test]
 fn the_list_knows_every_class_and_no_routine_twice() {
     for (name, class) in [
         ("set_config", Class::Setting),

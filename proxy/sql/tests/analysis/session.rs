@@ -141,7 +141,49 @@ fn settings_come_with_canonical_names_and_values() {
         "SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY",
         "set database default_transaction_read_only=1",
     );
-    check("RESET ALL", "set database *");
+}
+
+#[test]
+fn setting_back_is_not_setting_to_something_unknown() {
+    for text in ["RESET jit", "SET jit TO DEFAULT", "SET LOCAL jit = DEFAULT"] {
+        check(text, "set database jit back");
+    }
+    check("SET TIME ZONE LOCAL", "set database timezone back");
+    check(
+        "RESET SESSION AUTHORIZATION",
+        "set database session_authorization back",
+    );
+    check("RESET app.tenant", "set database app.tenant back");
+    check(
+        "SELECT set_config('jit', NULL, false)",
+        "execute pg_catalog.set_config <setting>; set database jit back",
+    );
+    check(
+        "SELECT set_config('jit', $1, false)",
+        "execute pg_catalog.set_config <setting>; set database jit",
+    );
+    check("RESET ALL", "set database * back");
+    check("DISCARD ALL", "discard database; set database * back");
+    check("DISCARD PLANS", "discard database");
+    check("DISCARD TEMP", "discard database");
+}
+
+#[test]
+fn what_goes_back_may_move_names() {
+    for text in [
+        "RESET ALL",
+        "DISCARD ALL",
+        "RESET search_path",
+        "SET search_path TO DEFAULT",
+        "RESET ROLE",
+        "RESET standard_conforming_strings",
+        "SELECT set_config('search_path', NULL, true)",
+    ] {
+        assert!(analysed(text).unwrap().statements[0].moves_names, "{text}");
+    }
+    for text in ["RESET jit", "RESET app.tenant", "DISCARD PLANS"] {
+        assert!(!analysed(text).unwrap().statements[0].moves_names, "{text}");
+    }
 }
 
 #[test]
@@ -279,6 +321,6 @@ fn every_statement_uses_the_database() {
     }
     check_not_understood(
         "CREATE FOREIGN TABLE t (a int) SERVER s",
-        "not in the list of what can be judged",
+        "is of a kind that cannot be judged",
     );
 }
