@@ -18,15 +18,15 @@ pub async fn run(command: Command) -> Result<Exit> {
                     "the file has neither a section `proxy:` nor `control:`",
                 ));
             }
-            planes::run(file).await
+            planes::run(file, &configured.config).await
         }
         Command::Proxy(configured) => {
             let proxy = Some(config::load(&configured.config)?.proxy()?);
-            planes::run(File { proxy, control: None }).await
+            planes::run(File { proxy, control: None }, &configured.config).await
         }
         Command::Control(configured) => {
             let control = Some(config::load(&configured.config)?.control()?);
-            planes::run(File { proxy: None, control }).await
+            planes::run(File { proxy: None, control }, &configured.config).await
         }
         Command::Check(configured) => check::run(configured).await,
         Command::Can(can) => can::run(can).await,

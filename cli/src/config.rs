@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use miette::{GraphicalReportHandler, GraphicalTheme};
+use postern_link::resources::meant;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -88,7 +89,7 @@ pub fn parse(text: &str, name: &str, overrides: &[Override]) -> Result<File> {
             "`{name}` is not a valid configuration\n{}",
             shown.trim_end()
         ));
-        match suggestion(&error.to_string()) {
+        match meant(&error.to_string()) {
             Some(key) => trouble.next(format!("did you mean `{key}`?")),
             None => trouble.next("`postern config schema` prints every key with what it is"),
         }
@@ -104,20 +105,6 @@ pub fn parse(text: &str, name: &str, overrides: &[Override]) -> Result<File> {
             .exit(Exit::Usage)
             .next(format!("look at {}", variables.join(", ")))
     })
-}
-
-/// The known key that an unknown one is nearest to. The message names both in one line.
-fn suggestion(message: &str) -> Option<String> {
-    const LIKENESS_MIN: f64 = 0.8;
-    let (_, after) = message.split_once("unknown field `")?;
-    let (unknown, after) = after.split_once('`')?;
-    let known = after
-        .lines()
-        .next()?
-        .split(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_');
-    let likeness = |known: &&str| strsim::jaro_winkler(unknown, known);
-    let nearest = known.max_by(|one, other| likeness(one).total_cmp(&likeness(other)))?;
-    (likeness(&nearest) >= LIKENESS_MIN).then(|| nearest.to_owned())
 }
 
 /// The variables that name a key of one of the sections.

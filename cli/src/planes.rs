@@ -1,14 +1,19 @@
 //! Runs one plane or both from the configuration, until asked to stop.
 
+use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use postern_link::snapshot::Snapshot;
 use postern_proxy::authorize::Rules;
 use postern_proxy::gateway;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::watch;
 
-use crate::config::File;
+use crate::config::{self, File};
 use crate::trouble::{Exit, Result, Trouble};
+
+const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 
 /// The signals that mean an end; a terminal that goes away is none.
 pub struct Signals {
@@ -43,6 +48,8 @@ impl Signals {
 /// What is running. The control plane outlives the gateway, so that the last records arrive.
 pub struct Planes {
     pub gateway: Option<gateway::Running>,
+    /// Where the gateway hears what its file says now.
+    newest: Option<watch::Sender<postern_proxy::config::Config>>,
     pub control: Option<postern_control::Running>,
 }
 
@@ -51,13 +58,16 @@ impl Planes {
     pub async fn start(file: File) -> Result<Planes> {
         let mut planes = Planes {
             gateway: None,
+            newest: None,
             control: None,
         };
         if let Some(config) = file.control {
             planes.control = Some(start_control(config).await?);
         }
         if let Some(config) = file.proxy {
-            match start_gateway(config).await {
+            let (newest, following) = watch::channel(config);
+            planes.newest = Some(newest);
+            match start_gateway(following).await {
                 Ok(gateway) => planes.gateway = Some(gateway),
                 Err(trouble) => {
                     planes.stop().await;
@@ -79,10 +89,13 @@ impl Planes {
 }
 
 /// Runs until a signal; a second one does not wait for sessions that are still at work.
-pub async fn run(file: File) -> Result<Exit> {
+pub async fn run(file: File, path: &Path) -> Result<Exit> {
     let mut signals = Signals::listen()?;
-    let planes = Planes::start(file).await?;
-    signals.stop_asked().await;
+    let mut planes = Planes::start(file).await?;
+    tokio::select! {
+        () = follow(path, planes.newest.take()) => {}
+        () = signals.stop_asked() => {}
+    }
     tracing::info!("stopping: no new connections; what is running may finish");
     tokio::select! {
         () = planes.stop() => Ok(Exit::Success),
@@ -90,7 +103,31 @@ pub async fn run(file: File) -> Result<Exit> {
     }
 }
 
-async fn start_gateway(config: postern_proxy::config::Config) -> Result<gateway::Running> {
+/// Tells the gateway what its file says, each time it changes; what is not valid is told to people instead.
+async fn follow(path: &Path, newest: Option<watch::Sender<postern_proxy::config::Config>>) {
+    let Some(newest) = newest else {
+        return std::future::pending().await;
+    };
+    let changed_at = || std::fs::metadata(path).and_then(|known| known.modified()).ok();
+    let mut seen = changed_at();
+    let mut interval = tokio::time::interval(LOOK_INTERVAL);
+    loop {
+        interval.tick().await;
+        let now = changed_at();
+        if now == seen {
+            continue;
+        }
+        seen = now;
+        match config::load(path).and_then(File::proxy) {
+            Ok(config) => drop(newest.send_replace(config)),
+            Err(trouble) => {
+                tracing::error!("the configuration cannot be used; the last good one stays: {trouble}");
+            }
+        }
+    }
+}
+
+async fn start_gateway(config: watch::Receiver<postern_proxy::config::Config>) -> Result<gateway::Running> {
     gateway::start(config).await.map_err(|error| {
         let mut chain = error.chain().map(ToString::to_string);
         let mut trouble = Trouble::new(format!(

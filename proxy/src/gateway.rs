@@ -49,7 +49,8 @@ pub struct Running {
 }
 
 /// Builds and starts everything. Must be called on a tokio runtime, which then runs the house's tasks.
-pub async fn start(config: Config) -> anyhow::Result<Running> {
+pub async fn start(newest: watch::Receiver<Config>) -> anyhow::Result<Running> {
+    let config = newest.borrow().clone();
     std::fs::create_dir_all(&config.data)
         .with_context(|| format!("cannot make `{}`", config.data.display()))?;
     let limits = &config.limits;
@@ -92,6 +93,7 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
     ));
     tasks::start_house(House {
         config,
+        newest,
         shared: shared.clone(),
         control,
         witness,

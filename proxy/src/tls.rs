@@ -32,7 +32,6 @@ pub enum Error {
 #[derive(Debug)]
 pub struct ServerTls {
     current: ArcSwap<ServerConfig>,
-    files: Tls,
     limits: Limits,
 }
 
@@ -41,14 +40,13 @@ impl ServerTls {
         let current = ArcSwap::new(server_config(files, limits)?);
         Ok(ServerTls {
             current,
-            files: files.clone(),
             limits: limits.clone(),
         })
     }
 
-    /// Reads the files again; on failure the last good certificate stays.
-    pub fn reload(&self) -> Result<(), Error> {
-        self.current.store(server_config(&self.files, &self.limits)?);
+    /// Reads the files again, which may be others now; on failure the last good certificate stays.
+    pub fn reload(&self, files: &Tls) -> Result<(), Error> {
+        self.current.store(server_config(files, &self.limits)?);
         Ok(())
     }
 

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -55,6 +56,8 @@ pub struct Credential {
     pub secret: Secret,
     only_to: Vec<String>,
     pub verify: Verify,
+    /// Which reading of the files made it: a connection made with another's is not used again.
+    pub reading: u64,
     tls: Option<Arc<ClientConfig>>,
 }
 
@@ -84,9 +87,11 @@ pub struct Credentials {
 
 impl Credentials {
     pub fn load(config: &BTreeMap<String, config::Credential>) -> Result<Credentials, Error> {
+        static READINGS: AtomicU64 = AtomicU64::new(1);
+        let reading = READINGS.fetch_add(1, Ordering::Relaxed);
         let by_name = config
             .iter()
-            .map(|(name, entry)| Ok((name.clone(), Arc::new(load_one(name, entry)?))));
+            .map(|(name, entry)| Ok((name.clone(), Arc::new(load_one(name, entry, reading)?))));
         Ok(Credentials {
             by_name: by_name.collect::<Result<_, Error>>()?,
         })
@@ -114,7 +119,7 @@ impl Credentials {
     }
 }
 
-fn load_one(name: &str, entry: &config::Credential) -> Result<Credential, Error> {
+fn load_one(name: &str, entry: &config::Credential, reading: u64) -> Result<Credential, Error> {
     let wrong = |message: String| Error::Credential {
         name: name.to_owned(),
         message,
@@ -140,6 +145,7 @@ fn load_one(name: &str, entry: &config::Credential) -> Result<Credential, Error>
         secret,
         only_to: entry.only_to.clone(),
         verify: entry.verify,
+        reading,
         tls,
     })
 }

@@ -2,6 +2,7 @@
 //! One file a promise; all share one house, but for those that break theirs.
 
 mod clients;
+mod config;
 mod identity;
 mod listener;
 mod names;
@@ -16,3 +17,4 @@ mod rows;
 mod sample;
 mod secrets;
 mod upstream;
+mod words;

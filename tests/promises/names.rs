@@ -80,9 +80,16 @@ fn what_follows_the_end_of_a_transaction_in_one_text_is_not_judged_by_its_names(
             let heard = raw.query(&format!("{end}; select * from page")).await;
             assert!(!tags(&heard).contains('T'), "{end}");
             raw.query("rollback").await;
-            assert_eq!(error(&raw.query("select * from page").await, 'C'), "42501", "{end}");
+            assert_eq!(
+                error(&raw.query("select * from page").await, 'C'),
+                "42501",
+                "{end}"
+            );
         }
-        assert_eq!(tags(&raw.query("begin; select 1; commit; select 1").await), "CTDCCTDCZ");
+        assert_eq!(
+            tags(&raw.query("begin; select 1; commit; select 1").await),
+            "CTDCCTDCZ"
+        );
     });
 }
 
@@ -91,7 +98,10 @@ fn a_reset_takes_the_reading_of_backslashes_with_it() {
     let world = World::start(&Wishes::default());
     let token = world.token("all", &[]);
     let setting = "standard_conforming_strings = off";
-    let setup = format!("alter role shop_owner in database {} set {setting}", world.database);
+    let setup = format!(
+        "alter role shop_owner in database {} set {setting}",
+        world.database
+    );
     world.cluster.sql(&world.database, &setup).unwrap();
     world.block_on(async {
         let mut raw = Raw::log_in(&world, &token).await;
@@ -102,7 +112,11 @@ fn a_reset_takes_the_reading_of_backslashes_with_it() {
             // One harmless literal to who reads backslashes as they are, two statements to this server.
             let heard = raw.query(r"set app.note = 'x\''; drop table orders; --'").await;
             assert!(!tags(&heard).contains('C'), "{back}");
-            assert_eq!(tags(&raw.query("select id from orders where id = 1").await), "TDCZ", "{back}");
+            assert_eq!(
+                tags(&raw.query("select id from orders where id = 1").await),
+                "TDCZ",
+                "{back}"
+            );
         }
     });
 }

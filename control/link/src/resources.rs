@@ -23,11 +23,14 @@ pub struct File {
 pub enum Error {
     #[error("{file}: larger than {FILE_BYTES_MAX} bytes")]
     TooLarge { file: String },
-    #[error("{file}:{line}: {message}")]
+    #[error("{file}:{line}:{column}: {message}\n{shown}")]
     Malformed {
         file: String,
         line: usize,
+        column: usize,
         message: String,
+        /// The line, a caret under the place, and what was meant, if that can be guessed.
+        shown: String,
     },
     #[error("{kind} `{name}`: {message}")]
     Inconsistent {
@@ -37,13 +40,10 @@ pub enum Error {
     },
 }
 
+/// What every document begins with.
 #[derive(Deserialize)]
-#[serde(tag = "kind")]
-enum Resource {
-    Workload(Workload),
-    Target(Target),
-    Issuer(Issuer),
-    Grant(Grant),
+struct Kinded {
+    kind: String,
 }
 
 /// Reads all files of a folder. Files that end in `.cedar` are policies, the rest YAML.
@@ -85,19 +85,97 @@ fn read_yaml(file: &File, snapshot: &mut Snapshot, errors: &mut Vec<Error>) {
             first_line += lines + 1;
             continue;
         }
-        match serde_saphyr::from_str::<Resource>(document) {
-            Ok(Resource::Workload(workload)) => snapshot.workloads.push(workload),
-            Ok(Resource::Target(target)) => snapshot.targets.push(target),
-            Ok(Resource::Issuer(issuer)) => snapshot.issuers.push(issuer),
-            Ok(Resource::Grant(grant)) => snapshot.grants.push(grant),
-            Err(error) => errors.push(Error::Malformed {
-                file: file.name.clone(),
-                line: first_line,
-                message: error.to_string(),
-            }),
+        if let Err(mistake) = read_document(document, snapshot) {
+            errors.push(mistake.at(file, first_line));
         }
         first_line += lines + 1;
     }
+}
+
+/// Where a document is wrong, counted from its own first line.
+struct Mistake {
+    line: usize,
+    column: usize,
+    message: String,
+}
+
+impl From<serde_saphyr::Error> for Mistake {
+    fn from(error: serde_saphyr::Error) -> Mistake {
+        let place = error.location();
+        let place = place.map_or((1, 1), |place| (place.line(), place.column()));
+        let whole = error.to_string();
+        let first = whole.lines().next().unwrap_or_default();
+        // It begins with a place of its own, which is the document's and not the file's.
+        let message = match first.strip_prefix("error: line ").and_then(|rest| rest.split_once(": ")) {
+            Some((_, message)) => message,
+            None => first,
+        };
+        Mistake {
+            line: usize::try_from(place.0).unwrap_or(1).max(1),
+            column: usize::try_from(place.1).unwrap_or(1).max(1),
+            message: message.to_owned(),
+        }
+    }
+}
+
+impl Mistake {
+    fn at(self, file: &File, first_line: usize) -> Error {
+        let line = first_line + self.line - 1;
+        let text = file.text.lines().nth(line - 1).unwrap_or_default();
+        let margin = " ".repeat(line.to_string().len());
+        let before = " ".repeat(self.column - 1);
+        let meant = meant(&self.message).map_or(String::new(), |key| format!(" did you mean `{key}`?"));
+        Error::Malformed {
+            file: file.name.clone(),
+            line,
+            column: self.column,
+            message: self.message,
+            shown: format!(" {line} │ {text}\n {margin} │ {before}^{meant}"),
+        }
+    }
+}
+
+fn read_document(document: &str, snapshot: &mut Snapshot) -> Result<(), Mistake> {
+    let Kinded { kind } = serde_saphyr::from_str(document)?;
+    // The kind is blanked, not cut out, so that every mistake keeps its place.
+    let rest = without_kind(document);
+    match kind.as_str() {
+        "Workload" => snapshot.workloads.push(serde_saphyr::from_str::<Workload>(&rest)?),
+        "Target" => snapshot.targets.push(serde_saphyr::from_str::<Target>(&rest)?),
+        "Issuer" => snapshot.issuers.push(serde_saphyr::from_str::<Issuer>(&rest)?),
+        "Grant" => snapshot.grants.push(serde_saphyr::from_str::<Grant>(&rest)?),
+        other => {
+            let line = document.lines().position(|line| line.starts_with("kind:"));
+            return Err(Mistake {
+                line: line.map_or(1, |line| line + 1),
+                column: "kind: ".len() + 1,
+                message: format!("`{other}` is no kind: it is `Workload`, `Target`, `Issuer` or `Grant`"),
+            });
+        }
+    }
+    Ok(())
+}
+
+fn without_kind(document: &str) -> String {
+    let blanked = |line: &str| match line.starts_with("kind:") {
+        true => "#".repeat(line.len()),
+        false => line.to_owned(),
+    };
+    document.lines().map(blanked).collect::<Vec<_>>().join("\n")
+}
+
+/// The known key that an unknown one is nearest to; serde's message names both.
+pub fn meant(message: &str) -> Option<String> {
+    const LIKENESS_MIN: f64 = 0.8;
+    let (_, after) = message.split_once("unknown field `")?;
+    let (unknown, after) = after.split_once('`')?;
+    let known = after
+        .lines()
+        .next()?
+        .split(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_');
+    let likeness = |known: &&str| strsim::jaro_winkler(unknown, known);
+    let nearest = known.max_by(|one, other| likeness(one).total_cmp(&likeness(other)))?;
+    (likeness(&nearest) >= LIKENESS_MIN).then(|| nearest.to_owned())
 }
 
 fn documents(text: &str) -> impl Iterator<Item = &str> {
@@ -222,4 +300,43 @@ fn unique<'a>(
         }
     }
     seen
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mistakes(text: &str) -> String {
+        let file = File {
+            name: "resources.yaml".into(),
+            text: text.into(),
+        };
+        let errors = read(&[file]).unwrap_err();
+        errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+    }
+
+    #[test]
+    fn an_unknown_key_is_shown_in_its_own_line_with_the_key_that_was_meant() {
+        let told = mistakes("# first\nkind: Target\nname: a\n---\nkind: Workload\nname: b\nownr: c\n");
+        assert!(told.contains("resources.yaml:7:1: unknown field `ownr`"), "{told}");
+        assert!(told.contains(" 7 │ ownr: c\n   │ ^ did you mean `owner`?"), "{told}");
+    }
+
+    #[test]
+    fn a_kind_that_is_none_is_told_with_those_that_are() {
+        let told = mistakes("name: a\nkind: Worklod\n");
+        assert!(told.contains("resources.yaml:2:7: `Worklod` is no kind"), "{told}");
+    }
+
+    #[test]
+    fn a_document_without_a_kind_says_so() {
+        assert!(mistakes("name: a\n").contains("missing field `kind`"));
+    }
+
+    #[test]
+    fn a_value_that_does_not_fit_is_shown_in_its_line() {
+        let told = mistakes("kind: Workload\nname: b\nowner: c\nexpires: tomorrow\n");
+        assert!(told.contains("resources.yaml:4:"), "{told}");
+        assert!(told.contains(" 4 │ expires: tomorrow"), "{told}");
+    }
 }

@@ -194,6 +194,7 @@ async fn converse(
         workload: workload.clone(),
         place: place.clone(),
         snapshot: rules.snapshot.number,
+        credentials: dial.credential.reading,
     };
     let gateway_dial = gateway_dial(target, &place, shared)?;
     let age_max = target.postgres.catalogue_age_seconds_max.into();

@@ -1,7 +1,7 @@
 //! Upstream connections that wait: left by plain sessions and reset, or opened ahead.
 //!
 //! A connection serves again only the workload, role and database it was made for, and only under the
-//! snapshot it was made under: when anything changes, all of them die. Each worker keeps its own.
+//! snapshot and the reading of credentials it was made under: when anything changes, all of them die. Each worker keeps its own.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -20,6 +20,7 @@ pub struct Key {
     pub workload: String,
     pub place: Place,
     pub snapshot: u64,
+    pub credentials: u64,
 }
 
 #[derive(Debug)]
@@ -47,8 +48,8 @@ impl Warm {
     /// A connection that waits for this key and still lives, with the name the server knows it by.
     pub fn take(&self, key: &Key, dial: &Dial, limits: &Limits) -> Option<(Connected, String, Instant)> {
         let mut kept = self.kept.borrow_mut();
-        // Whatever was made under an older snapshot serves nobody any more.
-        kept.retain(|known, _| known.snapshot >= key.snapshot);
+        // Whatever was made under an older snapshot, or with an older secret, serves nobody any more.
+        kept.retain(|known, _| known.snapshot >= key.snapshot && known.credentials >= key.credentials);
         let entry = kept.entry(key.clone());
         let entry = entry.or_insert_with(|| Kept {
             waiting: Vec::new(),

@@ -33,7 +33,10 @@ pub use reload_files::bundles;
 
 /// What the house's tasks need.
 pub struct House {
+    /// What the gateway was started with.
     pub config: Config,
+    /// What its file says now.
+    pub newest: watch::Receiver<Config>,
     pub shared: Arc<Shared>,
     pub control: Arc<Control>,
     pub witness: Witness,
@@ -47,6 +50,7 @@ pub struct House {
 pub fn start_house(house: House) {
     let House {
         config,
+        newest,
         shared,
         control,
         witness,
@@ -64,7 +68,7 @@ pub fn start_house(house: House) {
     spawn("end-sessions", end_sessions::run(shared.clone()));
     spawn("refresh-catalogues", refresh_catalogues::run(shared.clone()));
     spawn("refresh-keys", refresh_keys::run(shared.clone()));
-    spawn("reload-files", reload_files::run(config, shared));
+    spawn("reload-files", reload_files::run(config, newest, shared));
 }
 
 /// Starts the tasks of one worker, on its own runtime.

@@ -1,4 +1,5 @@
-//! Reads certificates, keys, bundles and credentials again when their files change; sessions stay.
+//! Follows the gateway's own file and those it names: certificates, keys, bundles and credentials are read
+//! again when they change, and sessions stay. What needs a restart is named.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -6,6 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use rustls::pki_types::CertificateDer;
+use tokio::sync::watch;
 
 use crate::config::Config;
 use crate::postgres::Shared;
@@ -13,23 +15,43 @@ use crate::tls;
 use crate::upstream::Credentials;
 
 const LOOK_INTERVAL: Duration = Duration::from_secs(1);
+/// The keys of `proxy:` that are followed while the gateway runs.
+const FOLLOWED: [&str; 3] = ["tls", "trust_domains", "credentials"];
 
-pub async fn run(config: Config, shared: Arc<Shared>) {
+pub async fn run(started_with: Config, mut newest: watch::Receiver<Config>, shared: Arc<Shared>) {
     let mut interval = tokio::time::interval(LOOK_INTERVAL);
-    let files = files(&config);
-    let mut seen = times(&files);
+    let mut seen = times(&started_with);
     loop {
         interval.tick().await;
-        let now = times(&files);
-        if now != seen {
+        let changed = newest.has_changed().unwrap_or(false);
+        let config = newest.borrow_and_update().clone();
+        if changed {
+            let waiting = needs_restart(&started_with, &config);
+            if !waiting.is_empty() {
+                tracing::warn!(keys = waiting.join(", "), "what these keys say now holds from the next start on");
+            }
+        }
+        let now = times(&config);
+        if changed || now != seen {
             seen = now;
             reload(&config, &shared);
         }
     }
 }
 
+/// The keys that differ and are only read at a start.
+fn needs_restart(started_with: &Config, now: &Config) -> Vec<String> {
+    let keys = |config| match serde_json::to_value(config) {
+        Ok(serde_json::Value::Object(keys)) => keys,
+        _ => serde_json::Map::new(),
+    };
+    let (before, now) = (keys(started_with), keys(now));
+    let differs = |key: &&String| before.get(*key) != now.get(*key) && !FOLLOWED.contains(&key.as_str());
+    now.keys().filter(differs).cloned().collect()
+}
+
 fn reload(config: &Config, shared: &Shared) {
-    match shared.tls.reload() {
+    match shared.tls.reload(&config.tls) {
         Ok(()) => tracing::info!("the listener's certificate was read again"),
         Err(error) => {
             tracing::error!(%error, "the listener's certificate cannot be read; the last good one stays")
@@ -81,9 +103,7 @@ fn files(config: &Config) -> Vec<PathBuf> {
         .collect()
 }
 
-fn times(files: &[PathBuf]) -> Vec<Option<SystemTime>> {
-    files
-        .iter()
-        .map(|file| std::fs::metadata(file).and_then(|known| known.modified()).ok())
-        .collect()
+fn times(config: &Config) -> Vec<Option<SystemTime>> {
+    let changed = |file| std::fs::metadata(file).and_then(|known| known.modified()).ok();
+    files(config).iter().map(changed).collect()
 }
