@@ -221,3 +221,31 @@ fn boot_ms() -> u64 {
     let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
     seconds * 1_000 + u64::try_from(time.tv_nsec).unwrap_or(0) / 1_000_000
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_snapshot_beyond_its_limit_is_not_even_verified() {
+        let config = ControlLink {
+            address: "https://127.0.0.1:1".into(),
+            server_name: "control.test".into(),
+            ca: PathBuf::new(),
+            certificate: PathBuf::new(),
+            key: PathBuf::new(),
+            snapshot_key: BASE64_STANDARD.encode([0; 32]),
+            log_key: String::new(),
+        };
+        let control = Control::new(&config, Path::new(""), 1_000).unwrap();
+        let verify = |bytes: usize| {
+            let signed = SignedSnapshot {
+                snapshot: vec![b' '; bytes],
+                ..SignedSnapshot::default()
+            };
+            control.verify(&signed).unwrap_err()
+        };
+        assert!(matches!(verify(1_000), Error::Unsigned));
+        assert!(verify(1_001).to_string().contains("`snapshot_bytes_max`"));
+    }
+}
