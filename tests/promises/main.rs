@@ -3,6 +3,7 @@
 
 mod clients;
 mod identity;
+mod limits;
 mod names;
 mod policy;
 mod protocol;
@@ -11,3 +12,5 @@ mod refusal;
 mod revocation;
 mod rows;
 mod secrets;
+mod targets;
+mod times;

@@ -65,7 +65,10 @@ fn an_idle_session_ends_at_its_limit() {
 
 #[test]
 fn a_client_that_does_not_read_cannot_hold_up_the_order_to_stop() {
-    let world = World::start(&Wishes::default());
+    let world = World::start(&Wishes {
+        limits: "goodbye_timeout_ms: 100".into(),
+        ..Wishes::default()
+    });
     let token = world.token("all", &[]);
     world.block_on(async {
         let mut raw = Raw::log_in(&world, &token).await;
