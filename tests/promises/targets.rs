@@ -3,7 +3,7 @@
 use std::sync::OnceLock;
 
 use postern_tests::hostile::{self, Mischief};
-use postern_tests::raw::{Raw, error, tags};
+use postern_tests::raw::{Raw, error, query, tags};
 use postern_tests::{Login, Wishes, World};
 
 /// A house whose only target is no PostgreSQL server.
@@ -21,6 +21,7 @@ fn deceived() -> &'static World {
             credentials: [
                 credential("hostile_reader", "shop_reader", ""),
                 credential("hostile_writer", "shop_writer", password),
+                credential("hostile_owner", "shop_owner", ""),
                 credential("hostile_gateway", "shop_gateway", ""),
             ]
             .concat(),
@@ -31,6 +32,7 @@ fn deceived() -> &'static World {
             .resources()
             .replace(&world.cluster.address(), &address)
             .replace(&format!("[\"{}\"]", world.database), &format!("[{databases}]"))
+            .replace("shop_owner: shop_owner", "shop_owner: hostile_owner")
             .replace("shop_reader: shop_reader", "shop_reader: hostile_reader")
             .replace("shop_writer: shop_writer", "shop_writer: hostile_writer")
             .replace("gateway_role: shop_gateway", "gateway_role: hostile_gateway");
@@ -78,12 +80,25 @@ fn a_message_beyond_server_message_bytes_max_ends_the_session() {
     let world = deceived();
     world.block_on(async {
         let mut raw = session(world, Mischief::LongError).await;
-        let heard = [{
-            raw.send(&[postern_tests::raw::query("begin")]).await;
-            raw.receive().await
-        }];
+        raw.send(&[query("begin")]).await;
+        let heard = [raw.receive().await];
         assert_eq!(error(&heard, 'C'), "08006");
         assert!(error(&heard, 'D').contains("`server_message_bytes_max`"), "{heard:?}");
+        assert!(raw.try_receive().await.is_none());
+    });
+}
+
+#[test]
+fn a_session_hears_no_more_about_its_names_than_it_asked() {
+    let world = deceived();
+    world.block_on(async {
+        let mut raw = session(world, Mischief::EndlessNames).await;
+        let heard = raw.query("reset all").await;
+        assert_eq!(tags(&heard), "CZ", "{heard:?}");
+        raw.send(&[query("select id from customers")]).await;
+        let heard = [raw.receive().await];
+        assert_eq!(tags(&heard), "E", "{heard:?}");
+        assert_eq!(error(&heard, 'C'), "08006");
         assert!(raw.try_receive().await.is_none());
     });
 }
@@ -104,7 +119,7 @@ fn nobody_computes_more_scram_iterations_for_a_target_than_scram_iterations_max(
 }
 
 async fn session(world: &World, mischief: Mischief) -> Raw {
-    let token = world.token("report", &[]);
+    let token = world.token("all", &[]);
     let mut raw = Raw::secure(world, Login::Token(&token)).await;
     let database = mischief.database();
     raw.start(196_608, &[("user", "postern"), ("database", &database)])

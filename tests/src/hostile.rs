@@ -30,12 +30,14 @@ pub enum Mischief {
     EndlessRows,
     /// It never answers a SET.
     SilentSettings,
+    /// Rows without end where a session asks what names mean.
+    EndlessNames,
     /// An error that is longer than anything, where the client waits for an answer.
     LongError,
 }
 
 impl Mischief {
-    pub const ALL: [Mischief; 10] = [
+    pub const ALL: [Mischief; 11] = [
         Mischief::None,
         Mischief::Silence,
         Mischief::LongParameter,
@@ -45,6 +47,7 @@ impl Mischief {
         Mischief::ManyRelations,
         Mischief::EndlessRows,
         Mischief::SilentSettings,
+        Mischief::EndlessNames,
         Mischief::LongError,
     ];
 
@@ -90,6 +93,9 @@ async fn serve(mut socket: TcpStream) -> std::io::Result<()> {
         let mut body = vec![0; usize::try_from(length).unwrap_or(4) - 4];
         socket.read_exact(&mut body).await?;
         let text = String::from_utf8_lossy(&body).into_owned();
+        if tag == b'P' && mischief == Some(Mischief::EndlessNames) {
+            forever(&mut socket, &row("{}")).await?;
+        }
         if tag == b'Q' {
             answer(&mut socket, mischief.unwrap_or(Mischief::None), &text, &user).await?;
         }
@@ -118,10 +124,6 @@ async fn log_in(socket: &mut TcpStream, mischief: Mischief, user: &str) -> std::
 }
 
 async fn answer(socket: &mut TcpStream, mischief: Mischief, text: &str, user: &str) -> std::io::Result<()> {
-    let row = |value: &str| {
-        let length = u32::try_from(value.len()).unwrap_or(0).to_be_bytes();
-        message('D', &[&[0, 1], &length[..], value.as_bytes()].concat())
-    };
     let done = [message('C', b"DONE\0"), message('Z', &[READY])].concat();
     let told = if text.contains("'session_role'") {
         row(&format!(
@@ -152,6 +154,11 @@ async fn answer(socket: &mut TcpStream, mischief: Mischief, text: &str, user: &s
         Vec::new()
     };
     socket.write_all(&[told, done].concat()).await
+}
+
+fn row(value: &str) -> Vec<u8> {
+    let length = u32::try_from(value.len()).unwrap_or(0).to_be_bytes();
+    message('D', &[&[0, 1], &length[..], value.as_bytes()].concat())
 }
 
 /// The login of a server that wants its clients to work for it.
