@@ -41,14 +41,13 @@ async fn dump(order: CatalogueDump) -> Result<Exit> {
         .database
         .or_else(|| target.postgres.databases.first().cloned())
         .unwrap_or_default();
-    let mut limits = proxy.limits;
-    limits.server_message_bytes_max = limits.server_message_bytes_max.max(limits.catalogue_bytes_max);
     let place = Login {
         credential: &target.postgres.gateway_role,
         target,
         database,
     };
-    let mut connected = log_in(&place, &credentials, &limits).await?;
+    let mut connected = log_in(&place, &credentials, &proxy.limits).await?;
+    connected.wire.allow_catalogue(&proxy.limits);
     let unusable = |error| Trouble::new("the target does not tell its catalogue").because(&error);
     let text = connected.wire.ask_one(catalogue_query()).await;
     connected.wire.goodbye().await;

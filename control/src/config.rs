@@ -138,7 +138,7 @@ limits! {
     outbound_messages_max: usize = 64,
     /// How long one message may wait for a gateway that does not read.
     outbound_timeout_ms: u64 = 30_000,
-    /// One message of a gateway.
+    /// One message of a gateway, which is mostly the records of a batch.
     batch_bytes_max: usize = 16 * 1024 * 1024,
     /// Records in one batch.
     batch_records_max: usize = 10_000,

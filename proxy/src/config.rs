@@ -174,8 +174,6 @@ limits! {
     token_life_seconds_max: u64 = 24 * 60 * 60,
     /// Verified tokens remembered.
     tokens_cached_max: usize = 10_000,
-    /// Networks remembered for one token.
-    token_networks_max: usize = 8,
     /// An issuer's discovery document.
     discovery_bytes_max: usize = 64 * 1024,
     /// An issuer's key set.
@@ -198,15 +196,15 @@ limits! {
     bind_bytes_max: usize = 64 * 1024 * 1024,
     /// Any other message of a client that is read whole.
     message_bytes_max: usize = 64 * 1024,
-    /// An error, notice or parameter message of a server, read whole.
+    /// An error, notice or parameter message of a server, read whole; and its answers at login, together.
     server_message_bytes_max: usize = 256 * 1024,
-    /// Prepared statements of one session.
+    /// Named prepared statements of one session, by the protocol or by SQL.
     prepared_max: usize = 10_000,
     /// Bytes of the texts of one session's prepared statements.
     prepared_bytes_max: usize = 16 * 1024 * 1024,
-    /// Open portals of one session.
+    /// Open portals of one session, cursors included.
     portals_max: usize = 1_000,
-    /// Messages of one client that the server has not answered yet.
+    /// Messages of one client that the server has not answered yet; further ones wait.
     unanswered_max: usize = 10_000,
     /// Judged statements remembered by each worker.
     judged_cached_max: usize = 10_000,
@@ -216,9 +214,9 @@ limits! {
     connect_timeout_ms: u64 = 10_000,
     /// SCRAM iterations a server may ask for; PostgreSQL's default is 4,096.
     scram_iterations_max: u32 = 100_000,
-    /// Idle upstream connections kept for one workload, role and database.
+    /// Idle upstream connections that each worker keeps for one workload, role and database.
     warm_per_key_max: usize = 4,
-    /// Idle upstream connections kept for one target.
+    /// Idle upstream connections that each worker keeps for one target.
     warm_per_target_max: usize = 100,
     /// Greatest age of an upstream connection that is used again.
     upstream_age_seconds_max: u64 = 30 * 60,

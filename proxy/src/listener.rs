@@ -55,11 +55,12 @@ impl Strangers {
     pub fn admit(self: &Arc<Strangers>, source: IpAddr) -> Option<Pass> {
         let network = network_of(source);
         let mut by_network = self.by_network.lock().unwrap_or_else(PoisonError::into_inner);
-        let of_network = by_network.entry(network).or_default();
-        if *of_network >= self.per_network_max || self.total.load(Ordering::Relaxed) >= self.total_max {
+        let of_network = by_network.get(&network).copied().unwrap_or(0);
+        if of_network >= self.per_network_max || self.total.load(Ordering::Relaxed) >= self.total_max {
             return None;
         }
-        *of_network += 1;
+        // Only who is admitted takes a row, or networks that are turned away would fill the table.
+        by_network.insert(network, of_network + 1);
         self.total.fetch_add(1, Ordering::Relaxed);
         Some(Pass {
             strangers: self.clone(),
@@ -245,5 +246,48 @@ async fn proxied_source(socket: &mut TcpStream) -> std::io::Result<Option<IpAddr
                 .ok_or_else(malformed)
         }
         _ => Err(malformed()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn strangers(total_max: usize, per_network_max: usize) -> Arc<Strangers> {
+        Strangers::new(&Limits {
+            strangers_max: total_max,
+            strangers_per_network_max: per_network_max,
+            ..Limits::default()
+        })
+    }
+
+    fn address(text: &str) -> IpAddr {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn one_network_has_its_own_number_of_strangers_and_no_more() {
+        let strangers = strangers(10, 2);
+        let first = strangers.admit(address("192.0.2.1")).unwrap();
+        let _second = strangers.admit(address("192.0.2.2")).unwrap();
+        assert!(strangers.admit(address("192.0.2.3")).is_none());
+        assert!(strangers.admit(address("198.51.100.1")).is_some());
+        drop(first);
+        assert!(strangers.admit(address("192.0.2.3")).is_some());
+    }
+
+    #[test]
+    fn all_networks_together_have_a_number_of_strangers_and_leave_nothing_behind() {
+        let strangers = strangers(3, 2);
+        let admitted: Vec<Pass> = ["192.0.2.1", "198.51.100.1", "203.0.113.1"]
+            .map(|source| strangers.admit(address(source)).unwrap())
+            .into();
+        for number in 0..1_000 {
+            assert!(strangers.admit(address(&format!("2001:db8:0:{number:x}::1"))).is_none());
+        }
+        assert_eq!(strangers.by_network.lock().unwrap().len(), 3);
+        drop(admitted);
+        assert!(strangers.by_network.lock().unwrap().is_empty());
+        assert!(strangers.admit(address("2001:db8::1")).is_some());
     }
 }

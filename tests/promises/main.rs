@@ -4,6 +4,7 @@
 mod clients;
 mod config;
 mod identity;
+mod limits;
 mod listener;
 mod names;
 mod planes;
@@ -16,5 +17,7 @@ mod routines;
 mod rows;
 mod sample;
 mod secrets;
+mod targets;
+mod times;
 mod upstream;
 mod words;

@@ -1,7 +1,7 @@
 //! The record: before the act, with its outcome, once, and whatever is killed.
 
-use postern_tests::raw::{Raw, query};
-use postern_tests::{Login, Wishes, World, field};
+use postern_tests::raw::{Raw, error, query, status, tags};
+use postern_tests::{Login, Planes, Wishes, World, field};
 use serde_json::Value;
 
 fn is(record: &Value, kind: &str, text: &str) -> bool {
@@ -163,4 +163,64 @@ fn sessions_are_listed_with_their_statements() {
         let listed = world.postern(&["sessions", "-o", "json"]);
         String::from_utf8(listed.stdout).unwrap().contains("\"report\"")
     });
+}
+
+#[test]
+fn a_full_spool_refuses_within_the_session_until_there_is_room_again() {
+    let mut world = World::start(&Wishes {
+        planes: Planes::Apart,
+        limits: "workers: 1, spool_bytes_max: 131072, spool_file_bytes_max: 65536".into(),
+        ..Wishes::default()
+    });
+    let token = world.token("all", &[]);
+    let mut raw = world.block_on(Raw::log_in(&world, &token));
+    world.kill_control();
+    let (mut ran, mut refused) = (Vec::new(), Vec::new());
+    let mut ask = |world: &World, number: usize| {
+        let name = format!("filling_{number}_");
+        let heard = world.block_on(raw.query(&format!("select 1 as {name}")));
+        if tags(&heard) == "TDCZ" {
+            ran.push(name);
+            return true;
+        }
+        assert_eq!((tags(&heard).as_str(), status(&heard)), ("EZ", 'I'));
+        assert_eq!(error(&heard, 'C'), "53100");
+        assert!(error(&heard, 'D').contains("`spool_bytes_max`"), "{heard:?}");
+        refused.push(name);
+        false
+    };
+    let mut number = 0;
+    while ask(&world, number) {
+        number += 1;
+        assert!(number < 1_000, "the spool is never full");
+    }
+    for _ in 0..10 {
+        number += 1;
+        assert!(!ask(&world, number));
+    }
+    world
+        .psql(Login::Token(&token), "select 1")
+        .turned_away("cannot be recorded");
+    let log = std::fs::read_to_string(world.folder.join("log")).unwrap();
+    assert!(log.contains("no request is served until records can be taken again"));
+    world.start_control();
+    world.until("it serves again", || {
+        number += 1;
+        ask(&world, number)
+    });
+
+    let last = ran.last().unwrap().clone();
+    world.until_recorded("the last one", |record| is(record, "intent", &last));
+    let (log, records) = (world.server_log(), world.records("workload=all"));
+    for name in &ran {
+        let reached = log.iter().filter(|line| line.contains(name)).count();
+        let recorded = records.iter().filter(|record| is(record, "intent", name)).count();
+        assert_eq!((reached, recorded), (1, 1), "{name}");
+    }
+    assert!(ran.len() > 20, "{} fill it", ran.len());
+    assert!(
+        refused
+            .iter()
+            .all(|name| !log.iter().any(|line| line.contains(name)))
+    );
 }

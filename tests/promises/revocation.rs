@@ -1,5 +1,7 @@
 //! Stopping: a session and its backend end within a second, whatever they are doing.
 
+use std::process::{Command, Stdio};
+
 use postern_tests::raw::{Raw, error, query};
 use postern_tests::{Login, Wishes, World};
 use serde_json::json;
@@ -30,6 +32,45 @@ fn an_operators_order_ends_the_session_and_its_backend() {
             backends(&world, "select pg_sleep(3000)") == "0"
         });
     });
+}
+
+#[test]
+fn ending_many_sessions_at_once_ends_their_backends_and_nobody_elses() {
+    let world = World::start(&Wishes::default());
+    let token = world.token("all", &[]);
+    // Somebody who comes to the same server by another way, as a role that the gateway may end.
+    let mut beside = Command::new(world.cluster.binaries.join("psql"));
+    beside
+        .args(["--no-psqlrc", "--command", "select 'beside', pg_sleep(3000)"])
+        .env("PGPASSWORD", "secret-of-shop_owner")
+        .arg(format!(
+            "host=127.0.0.1 port={} user=shop_owner dbname={}",
+            world.cluster.port, world.database
+        ));
+    let mut beside = beside.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    world.until("it runs", || backends(&world, "select ''beside''") == "1");
+    world.block_on(async {
+        let mut sessions = Vec::new();
+        for _ in 0..4 {
+            let mut raw = Raw::log_in(&world, &token).await;
+            raw.send(&[query("select pg_sleep(3000), 2")]).await;
+            sessions.push(raw);
+        }
+        world.until("they run", || backends(&world, "select pg_sleep(3000), 2") == "4");
+        world.post_operators(
+            "/v1/sessions/end",
+            &json!({ "workload": "all", "reason": "a test" }),
+        );
+        world.until("their backends are gone", || {
+            backends(&world, "select pg_sleep(3000), 2") == "0"
+        });
+    });
+    assert_eq!(backends(&world, "select ''beside''"), "1");
+    assert!(beside.try_wait().unwrap().is_none(), "it was left alone");
+    beside.kill().unwrap();
+    beside.wait().unwrap();
+    let log = std::fs::read_to_string(world.folder.join("log")).unwrap();
+    assert!(!log.contains("could not be terminated"), "{log}");
 }
 
 #[test]
@@ -65,7 +106,10 @@ fn an_idle_session_ends_at_its_limit() {
 
 #[test]
 fn a_client_that_does_not_read_cannot_hold_up_the_order_to_stop() {
-    let world = World::start(&Wishes::default());
+    let world = World::start(&Wishes {
+        limits: "goodbye_timeout_ms: 100".into(),
+        ..Wishes::default()
+    });
     let token = world.token("all", &[]);
     world.block_on(async {
         let mut raw = Raw::log_in(&world, &token).await;

@@ -112,13 +112,29 @@ fn the_log_is_followed_asked_and_listed_in_every_format() {
         )
         .succeeded();
     world.until("the record is there", || {
-        let output = world.postern(&["audit", "query", "--workload", "writer", "-o", "json"]);
+        let output = world.postern(&["audit", "query", "--text", "told_in_words", "-o", "json"]);
         text(&output).contains("told_in_words")
     });
     for words in [
-        &["audit", "query", "--workload", "writer", "-o", "table"][..],
-        &["audit", "tail", "--no-follow", "--limit", "500", "-o", "json"],
-        &["audit", "tail", "--no-follow", "--limit", "500", "-o", "table"],
+        &["audit", "query", "--text", "told_in_words", "-o", "table"][..],
+        &[
+            "audit",
+            "tail",
+            "--no-follow",
+            "--text",
+            "told_in_words",
+            "-o",
+            "json",
+        ],
+        &[
+            "audit",
+            "tail",
+            "--no-follow",
+            "--text",
+            "told_in_words",
+            "-o",
+            "table",
+        ],
     ] {
         let output = world.postern(words);
         assert!(output.status.success(), "{words:?}: {}", text(&output));

@@ -8,6 +8,7 @@ mod clients;
 mod doors;
 mod files;
 mod ground;
+pub mod hostile;
 pub mod raw;
 pub mod rustls_connect;
 mod world;

@@ -22,6 +22,8 @@ pub enum Error {
     NotItsRecord { position: usize },
     #[error("a batch of {records} records is larger than `batch_records_max`")]
     TooManyRecords { records: usize },
+    #[error("a batch of {bytes} bytes is larger than `batch_bytes_max`")]
+    TooManyBytes { bytes: usize },
     #[error("a record of {bytes} bytes is larger than `record_bytes_max`")]
     RecordTooLarge { bytes: usize },
     #[error("the numbers of a spool begin at 1 and stay below 2^63")]
@@ -83,6 +85,10 @@ impl Door {
         let records = batch.records.len();
         if records > self.limits.batch_records_max {
             return Err(Error::TooManyRecords { records });
+        }
+        let bytes = batch.records.iter().map(Vec::len).sum();
+        if bytes > self.limits.batch_bytes_max {
+            return Err(Error::TooManyBytes { bytes });
         }
         let last = batch
             .first_number

@@ -284,6 +284,7 @@ impl std::convert::From<BatchError> for Status {
         match error {
             BatchError::NotItsRecord { .. }
             | BatchError::TooManyRecords { .. }
+            | BatchError::TooManyBytes { .. }
             | BatchError::RecordTooLarge { .. }
             | BatchError::Numbers
             | BatchError::NotStored(Refused::TooLarge) => Status::invalid_argument(message),

@@ -11,6 +11,7 @@
 mod exactly_once;
 mod floors;
 mod house;
+mod limits;
 mod operators;
 mod snapshots;
 mod support;

@@ -27,18 +27,26 @@ pub use spool::Error;
 impl From<&Error> for Refusal {
     fn from(error: &Error) -> Refusal {
         match error {
-            Error::Full { .. } | Error::Write(_) | Error::Sync | Error::Held => Refusal::new(
-                Reason::Unrecorded,
-                "this request cannot be recorded, so it is not sent on",
-            )
-            .detail("the gateway's audit spool cannot take a record now")
-            .hint("try again later; the gateway's operators see `postern check` fail on the spool"),
+            Error::Full { .. } => unrecorded("the gateway's audit spool is full: the limit is `spool_bytes_max`"),
+            Error::Write(_) | Error::Sync | Error::Held => {
+                unrecorded("the gateway's audit spool cannot be written")
+            }
             Error::TooLarge { .. } => {
                 Refusal::new(Reason::Unrecorded, "this request is too large to be recorded")
+                    .detail("the limit is `record_bytes_max`")
                     .hint("send a shorter statement, or pass long values as parameters")
             }
         }
     }
+}
+
+fn unrecorded(detail: &'static str) -> Refusal {
+    Refusal::new(
+        Reason::Unrecorded,
+        "this request cannot be recorded, so it is not sent on",
+    )
+    .detail(detail)
+    .hint("try again later; the gateway's operators see why in its log and its metric `postern_spool_bytes`")
 }
 
 /// How a request ended.

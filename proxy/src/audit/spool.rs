@@ -26,9 +26,9 @@ pub const OUTCOME_BYTES_MAX: usize = 320;
 
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    #[error("the spool has reached its limit of {bytes_max} bytes")]
+    #[error("the spool has reached its limit `spool_bytes_max`, {bytes_max} bytes")]
     Full { bytes_max: u64 },
-    #[error("a record of {bytes} bytes is larger than the spool takes")]
+    #[error("a record of {bytes} bytes is larger than `record_bytes_max`")]
     TooLarge { bytes: usize },
     #[error("the spool cannot be written")]
     Write(#[source] io::Error),
@@ -119,6 +119,8 @@ pub struct Spool {
     folder: PathBuf,
     room: Room,
     progress: Arc<Progress>,
+    /// What earlier processes left and is not yet stored: it takes room too.
+    earlier: Vec<Arc<Progress>>,
     file: Option<File>,
     /// Full files, and the folder for a new one's name, since the last [`Spool::take_to_sync`]; few.
     to_sync: Vec<File>,
@@ -129,6 +131,8 @@ pub struct Spool {
     next_number: u64,
     /// Invariant: the current file has room for `pending` and for the outcomes of all open intents.
     open: u64,
+    /// The last record could not be taken; told once.
+    failing: bool,
     _lock: File,
 }
 
@@ -164,12 +168,14 @@ impl Spool {
             folder: folder.to_owned(),
             room,
             progress,
+            earlier: earlier.clone(),
             file: None,
             to_sync: Vec::new(),
             offset: 0,
             pending: Vec::new(),
             next_number: 1,
             open: 0,
+            failing: false,
             _lock: lock,
         };
         Ok((spool, earlier))
@@ -209,9 +215,10 @@ impl Spool {
         self.progress.count_open(of, -1);
     }
 
-    /// Bytes of this epoch's files.
+    /// Bytes of all its files, those of earlier epochs included.
     pub fn bytes(&self) -> u64 {
-        self.progress.bytes(self.room.file_bytes_max)
+        let all = self.earlier.iter().chain([&self.progress]);
+        all.map(|progress| progress.bytes(self.room.file_bytes_max)).sum()
     }
 
     /// Whether outcomes wait for [`Spool::flush`].
@@ -262,12 +269,29 @@ impl Spool {
             self.next_number += 1;
             self.flush()
         });
+        self.tell(&result);
         if let Err(error) = result {
             self.pending.truncate(before);
             self.next_number = number;
             return Err(error);
         }
         Ok(number)
+    }
+
+    /// Logs that nothing can be recorded, and so nothing is served, when that begins and when it ends.
+    fn tell(&mut self, result: &Result<(), Error>) {
+        let worker = self.progress.worker;
+        match result {
+            Err(error @ (Error::Full { .. } | Error::Write(_) | Error::Held)) if !self.failing => {
+                self.failing = true;
+                tracing::error!(worker, %error, "no request is served until records can be taken again");
+            }
+            Ok(()) if self.failing => {
+                self.failing = false;
+                tracing::info!(worker, "records can be taken again");
+            }
+            Ok(()) | Err(_) => {}
+        }
     }
 
     /// Starts a new file if the current one cannot hold `pending` and every reserved outcome.
@@ -296,8 +320,7 @@ impl Spool {
     }
 
     fn rotate(&mut self) -> Result<(), Error> {
-        let spool_bytes = self.progress.bytes(self.room.file_bytes_max);
-        if spool_bytes + self.room.file_bytes_max > self.room.spool_bytes_max {
+        if self.bytes() + self.room.file_bytes_max > self.room.spool_bytes_max {
             return Err(Error::Full {
                 bytes_max: self.room.spool_bytes_max,
             });

@@ -88,3 +88,26 @@ pub fn network_of(address: IpAddr) -> IpNet {
     let prefix = if address.is_ipv4() { 24 } else { 64 };
     IpNet::new(address, prefix).map_or_else(|_| IpNet::from(address), |network| network.trunc())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::refusal::Reason;
+
+    #[test]
+    fn what_does_not_fit_the_table_is_counted_without_its_network() {
+        let strangers = Strangers::new(3);
+        let refusal = Refusal::new(Reason::Unauthenticated, "no");
+        for number in 0..200_u8 {
+            strangers.count(nobody("tls"), IpAddr::from([10, number, 0, 1]), &refusal);
+            strangers.count(nobody("timeout"), IpAddr::from([10, number, 0, 1]), &refusal);
+        }
+        let records = strangers.drain();
+        // `strangers_counted_max` rows, and one for each reason of ours.
+        assert_eq!(records.len(), 3 + 2);
+        assert_eq!(records.iter().map(|record| record.count).sum::<u64>(), 400);
+        let nameless = records.iter().filter(|record| record.network.is_empty());
+        assert_eq!(nameless.map(|record| record.count).sum::<u64>(), 397);
+        assert!(strangers.drain().is_empty());
+    }
+}

@@ -233,7 +233,7 @@ mod tests {
     use super::*;
 
     /// A control plane's key, and a gateway's end that believes it and has seen snapshot 7.
-    fn pair(folder: &Path) -> (Ed25519KeyPair, Control) {
+    fn pair(folder: &Path, snapshot_bytes_max: usize) -> (Ed25519KeyPair, Control) {
         let key = Ed25519KeyPair::generate().unwrap();
         let config = ControlLink {
             address: "https://localhost:1".into(),
@@ -244,7 +244,7 @@ mod tests {
             snapshot_key: BASE64_STANDARD.encode(key.public_key()),
             log_key: String::new(),
         };
-        let control = Control::new(&config, folder, 1 << 20).unwrap();
+        let control = Control::new(&config, folder, snapshot_bytes_max).unwrap();
         control.highest.store(7, Ordering::Relaxed);
         (key, control)
     }
@@ -261,7 +261,7 @@ mod tests {
     #[test]
     fn a_word_about_another_snapshot_proves_nothing() {
         let folder = tempfile::tempdir().unwrap();
-        let (key, control) = pair(folder.path());
+        let (key, control) = pair(folder.path(), 1 << 20);
         assert!(control.is_current(&word(&key, 7)));
         for other in [0, 6, 8] {
             assert!(!control.is_current(&word(&key, other)), "{other}");
@@ -271,8 +271,8 @@ mod tests {
     #[test]
     fn a_word_nobody_signed_or_about_another_time_proves_nothing() {
         let folder = tempfile::tempdir().unwrap();
-        let (key, control) = pair(folder.path());
-        let (stranger, _) = pair(folder.path());
+        let (key, control) = pair(folder.path(), 1 << 20);
+        let (stranger, _) = pair(folder.path(), 1 << 20);
         assert!(!control.is_current(&word(&stranger, 7)));
         let later = FreshWord {
             time_ms: 2000,
@@ -293,5 +293,20 @@ mod tests {
         assert!(!last.heard(1_000, 1_500), "replayed");
         assert!(!last.heard(999, 1_500), "older");
         assert!(last.heard(1_001, 1_500));
+    }
+
+    #[test]
+    fn a_snapshot_beyond_its_limit_is_not_even_verified() {
+        let folder = tempfile::tempdir().unwrap();
+        let (_, control) = pair(folder.path(), 1_000);
+        let verify = |bytes: usize| {
+            let signed = SignedSnapshot {
+                snapshot: vec![b' '; bytes],
+                ..SignedSnapshot::default()
+            };
+            control.verify(&signed).unwrap_err()
+        };
+        assert!(matches!(verify(1_000), Error::Unsigned));
+        assert!(verify(1_001).to_string().contains("`snapshot_bytes_max`"));
     }
 }

@@ -1,10 +1,10 @@
-//! Tokens that have been verified, until they expire: their claims, and the networks they came from.
+//! Tokens that have been verified, until they expire: their claims, and the network they came from first.
 //!
 //! What is kept is never the token, and never which workload it is: that is decided for each snapshot.
 
 use std::convert::Infallible;
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use ipnet::IpNet;
 use quick_cache::sync::Cache;
@@ -29,17 +29,15 @@ pub(super) type Digest = [u8; 32];
 
 pub(super) struct Remembered {
     tokens: Cache<Digest, Arc<Verified>>,
-    /// Where each token came from, first network first; kept when it is verified again under newer keys.
-    networks: Cache<Digest, Arc<Mutex<Vec<IpNet>>>>,
-    networks_max: usize,
+    /// Where each token came from first; kept when it is verified again under newer keys.
+    homes: Cache<Digest, IpNet>,
 }
 
 impl Remembered {
     pub(super) fn new(limits: &Limits) -> Remembered {
         Remembered {
             tokens: Cache::new(limits.tokens_cached_max),
-            networks: Cache::new(limits.tokens_cached_max),
-            networks_max: limits.token_networks_max,
+            homes: Cache::new(limits.tokens_cached_max),
         }
     }
 
@@ -49,7 +47,7 @@ impl Remembered {
 
     pub(super) fn forget(&self, digest: &Digest) {
         self.tokens.remove(digest);
-        self.networks.remove(digest);
+        self.homes.remove(digest);
     }
 
     /// Keeps a token that opened a door. Strangers' tokens are not worth the room.
@@ -68,17 +66,19 @@ impl Remembered {
         let Some(network) = network_of(source) else {
             return Network::Other;
         };
-        let fresh = || Ok::<_, Infallible>(Arc::default());
-        let Ok(seen) = self.networks.get_or_insert_with(digest, fresh);
-        let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
-        if !seen.contains(&network) && seen.len() < self.networks_max.max(1) {
-            seen.push(network);
-        }
-        if seen.first() == Some(&network) {
+        let Ok(home) = self
+            .homes
+            .get_or_insert_with(digest, || Ok::<_, Infallible>(network));
+        if home == network {
             Network::First
         } else {
             Network::Other
         }
+    }
+
+    #[cfg(test)]
+    pub(super) fn count(&self) -> usize {
+        self.tokens.len().max(self.homes.len())
     }
 }
 

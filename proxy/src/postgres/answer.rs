@@ -395,6 +395,8 @@ impl Dialogue {
             return Ok(out_of_place());
         };
         match tag {
+            // Each of our statements answers with one row at most.
+            b'D' if own.values.len() >= own.statements => return Ok(out_of_place()),
             b'D' => {
                 let value = message::row_values(body)?
                     .into_iter()

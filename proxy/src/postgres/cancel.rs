@@ -12,7 +12,6 @@ use ipnet::IpNet;
 use quick_cache::sync::Cache;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use crate::audit;
 use crate::audit::strangers::network_of;
 use crate::config::{Limits, Verify};
 use crate::session::Live;
@@ -105,13 +104,12 @@ impl CancelKeys {
     }
 
     /// The session that this key cancels, unless the caller's network has guessed wrong too often.
-    pub fn find(&self, key: &CancelKey, source: IpAddr) -> Option<Cancelable> {
+    pub fn find(&self, key: &CancelKey, source: IpAddr, now_us: i64) -> Option<Cancelable> {
         let network = network_of(source);
         let counter = self.wrong.get(&network);
-        let now = audit::now_us();
         if let Some(counter) = &counter {
             let (since, count) = *counter.lock().unwrap_or_else(PoisonError::into_inner);
-            if count >= self.guesses_per_minute_max && now - since < MINUTE_US {
+            if count >= self.guesses_per_minute_max && now_us - since < MINUTE_US {
                 return None;
             }
         }
@@ -122,13 +120,13 @@ impl CancelKeys {
             return Some(held.cancelable.clone());
         }
         let counter = counter.unwrap_or_else(|| {
-            let counter = Arc::new(Mutex::new((now, 0)));
+            let counter = Arc::new(Mutex::new((now_us, 0)));
             self.wrong.insert(network, counter.clone());
             counter
         });
         let mut counted = counter.lock().unwrap_or_else(PoisonError::into_inner);
-        if now - counted.0 >= MINUTE_US {
-            *counted = (now, 0);
+        if now_us - counted.0 >= MINUTE_US {
+            *counted = (now_us, 0);
         }
         counted.1 += 1;
         None

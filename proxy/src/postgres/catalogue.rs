@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use arc_swap::ArcSwap;
 use dashmap::DashMap;
@@ -330,12 +330,8 @@ pub async fn load(
     limits: &Limits,
 ) -> Result<Arc<Catalogue>, connect::Error> {
     let mut connected = connect::connect(dial, limits).await?;
-    connected.wire.allow(limits.catalogue_bytes_max);
-    let asked = connected.wire.ask_one(catalogue_query());
-    let timeout = Duration::from_millis(limits.connect_timeout_ms);
-    let json = tokio::time::timeout(timeout, asked)
-        .await
-        .map_err(|_| connect::Error::TimedOut)??;
+    connected.wire.allow_catalogue(limits);
+    let json = connected.wire.ask_one(catalogue_query()).await?;
     connected.wire.goodbye().await;
     Ok(read_catalogue(&json, known, limits.catalogue_relations_max)?)
 }

@@ -3,6 +3,7 @@
 //! The server is as hostile as the client. A password is used only in SCRAM, so it never leaves; a server
 //! that asks for less than the credential expects has not proved itself and is not talked to.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,27 +33,41 @@ pub enum Error {
     Protocol(#[from] message::Error),
     #[error("the target asked for a login that the credential does not allow: {0}")]
     Login(&'static str),
-    #[error("the target's SCRAM proof does not hold, or asks too much")]
+    #[error("the target's SCRAM proof does not hold")]
     Scram,
+    #[error("the target asks for more SCRAM iterations than `scram_iterations_max` allows")]
+    ScramIterations,
     #[error("the target refused the login, with SQLSTATE {sqlstate}")]
     Refused { sqlstate: String },
     #[error("the target's answer about itself cannot be used")]
     Facts(#[from] catalogue::Error),
-    #[error("the target did not answer in time")]
+    #[error("the target did not answer within `connect_timeout_ms`")]
     TimedOut,
 }
 
 impl From<&Error> for Refusal {
     fn from(error: &Error) -> Refusal {
-        let detail = match error {
-            Error::Upstream(_) | Error::Closed | Error::Io(_) | Error::TimedOut => {
-                "the target cannot be reached now"
+        let detail: Cow<'static, str> = match error {
+            Error::TimedOut | Error::Upstream(upstream::Error::TimedOut) => {
+                "the target did not answer within `connect_timeout_ms`".into()
+            }
+            Error::Upstream(_) | Error::Closed | Error::Io(_) => "the target cannot be reached now".into(),
+            Error::Protocol(message::Error::TooLong(limit)) => {
+                format!("the target's answer is longer than `{limit}` allows").into()
+            }
+            Error::Facts(catalogue::Error::TooMany) => {
+                "the database has more relations than `catalogue_relations_max` allows".into()
             }
             Error::Protocol(_) | Error::Facts(_) => {
-                "the target's answers are not those of a PostgreSQL server"
+                "the target's answers are not those of a PostgreSQL server".into()
             }
-            Error::Login(_) | Error::Scram => "the target did not prove itself as its credential demands",
-            Error::Refused { .. } => "the target refused the gateway's login",
+            Error::ScramIterations => {
+                "the target asks for more SCRAM iterations than `scram_iterations_max` allows".into()
+            }
+            Error::Login(_) | Error::Scram => {
+                "the target did not prove itself as its credential demands".into()
+            }
+            Error::Refused { .. } => "the target refused the gateway's login".into(),
         };
         Refusal::new(Reason::Unavailable, "the target is unavailable")
             .detail(detail)
@@ -90,15 +105,18 @@ pub async fn connect(dial: &Dial, limits: &Limits) -> Result<Connected, Error> {
 
 async fn log_in(dial: &Dial, limits: &Limits) -> Result<Connected, Error> {
     let stream = open(dial, limits).await?;
-    let mut wire = Wire::new(stream, limits.server_message_bytes_max);
+    let mut wire = Wire::new(stream, limits);
     wire.send(&startup_packet(dial)).await?;
     authenticate(&mut wire, dial, limits).await?;
     let (mut pid, mut key, mut parameters) = (0, Vec::new(), BTreeMap::new());
+    let mut parameter_bytes = 0;
     loop {
         let (tag, body) = wire.receive().await?;
         let mut fields = message::Fields(&body);
         match tag {
             b'S' => {
+                parameter_bytes += body.len();
+                wire.check(parameter_bytes)?;
                 let (name, value) = (fields.text()?.to_owned(), fields.text()?.to_owned());
                 parameters.insert(name, value);
             }
@@ -227,8 +245,9 @@ async fn scram(wire: &mut Wire, password: &str, mechanisms: &[u8], limits: &Limi
     let (CONTINUE, challenge) = authentication(wire).await? else {
         return Err(Error::Scram);
     };
-    if iterations(&challenge).is_none_or(|count| count > limits.scram_iterations_max) {
-        return Err(Error::Scram);
+    let iterations = iterations(&challenge).ok_or(Error::Scram)?;
+    if iterations > limits.scram_iterations_max {
+        return Err(Error::ScramIterations);
     }
     scram.update(&challenge).map_err(|_| Error::Scram)?;
     let mut second = Vec::new();
@@ -280,12 +299,19 @@ fn refused(body: &[u8]) -> Error {
     }
 }
 
+/// The rows of an answer as texts; a NULL is `None`.
+type Rows = Vec<Vec<Option<String>>>;
+
 /// A connection spoken to one message at a time: at login, and by the gateway's own questions.
 #[derive(Debug)]
 pub struct Wire {
     stream: Upstream,
     buffer: Vec<u8>,
-    message_bytes_max: usize,
+    /// One message, and all rows of one answer together.
+    bytes_max: usize,
+    /// The name of that limit.
+    limit: &'static str,
+    answer_timeout: Duration,
 }
 
 impl Wire {
@@ -295,17 +321,27 @@ impl Wire {
     }
 
     /// A wire on a stream from which nothing has been read ahead.
-    pub fn new(stream: Upstream, message_bytes_max: usize) -> Wire {
+    pub fn new(stream: Upstream, limits: &Limits) -> Wire {
         Wire {
             stream,
             buffer: Vec::new(),
-            message_bytes_max,
+            bytes_max: limits.server_message_bytes_max,
+            limit: "server_message_bytes_max",
+            answer_timeout: Duration::from_millis(limits.connect_timeout_ms),
         }
     }
 
-    /// Allows longer answers, for a catalogue.
-    pub fn allow(&mut self, message_bytes_max: usize) {
-        self.message_bytes_max = message_bytes_max;
+    /// Allows the answer that is a catalogue.
+    pub fn allow_catalogue(&mut self, limits: &Limits) {
+        self.bytes_max = limits.catalogue_bytes_max;
+        self.limit = "catalogue_bytes_max";
+    }
+
+    fn check(&self, bytes: usize) -> Result<(), message::Error> {
+        if bytes > self.bytes_max {
+            return Err(message::Error::TooLong(self.limit));
+        }
+        Ok(())
     }
 
     /// Whether the connection still stands and the server has said nothing unasked.
@@ -328,9 +364,7 @@ impl Wire {
     pub async fn receive(&mut self) -> Result<(u8, Vec<u8>), Error> {
         loop {
             if let Some(Header { tag, bytes }) = message::header(&self.buffer)? {
-                if bytes > self.message_bytes_max {
-                    return Err(message::Error::TooLong("server_message_bytes_max").into());
-                }
+                self.check(bytes)?;
                 if let Some(body) = self.buffer.get(HEADER_BYTES..bytes) {
                     let body = body.to_vec();
                     self.buffer.drain(..bytes);
@@ -343,15 +377,23 @@ impl Wire {
         }
     }
 
-    /// Runs one simple Query of our own and returns its rows as texts.
-    pub async fn ask(&mut self, text: &str) -> Result<Vec<Vec<Option<String>>>, Error> {
+    /// Runs one simple Query of our own and returns its rows as texts. Not cancel safe.
+    pub async fn ask(&mut self, text: &str) -> Result<Rows, Error> {
+        tokio::time::timeout(self.answer_timeout, self.answer(text))
+            .await
+            .map_err(|_| Error::TimedOut)?
+    }
+
+    async fn answer(&mut self, text: &str) -> Result<Rows, Error> {
         let mut query = Vec::new();
         put_query(&mut query, text);
         self.send(&query).await?;
-        let (mut rows, mut failed) = (Vec::new(), None);
+        let (mut rows, mut row_bytes, mut failed) = (Vec::new(), 0, None);
         loop {
             match self.receive().await? {
                 (b'D', body) => {
+                    row_bytes += body.len();
+                    self.check(row_bytes)?;
                     let row = message::row_values(&body)?;
                     rows.push(row.into_iter().map(|value| value.map(str::to_owned)).collect());
                 }

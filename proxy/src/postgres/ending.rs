@@ -53,10 +53,11 @@ async fn terminate(endings: &[Ending], limits: &Limits) -> Result<Vec<i32>, conn
         .map(|backend| format!("({}, '{}')", backend.pid, backend.started.replace('\'', "''")))
         .collect();
     let mut connected = connect::connect(&first.gateway_dial, limits).await?;
+    // AND has no order in SQL: the server may ask the cheaper half first, and end everybody's backends.
     let question = format!(
         "SELECT a.pid FROM pg_catalog.pg_stat_activity a \
-         WHERE (a.pid, pg_catalog.date_part('epoch', a.backend_start)::pg_catalog.text) IN ({}) \
-         AND pg_catalog.pg_terminate_backend(a.pid)",
+         WHERE CASE WHEN (a.pid, pg_catalog.date_part('epoch', a.backend_start)::pg_catalog.text) IN ({}) \
+         THEN pg_catalog.pg_terminate_backend(a.pid) ELSE false END",
         pairs.join(", ")
     );
     let rows = connected.wire.ask(&question).await?;

@@ -79,21 +79,16 @@ pub struct Worker {
 
 /// Serves one connection. `pass` is given back once the caller is no longer a stranger.
 pub async fn serve<P>(socket: TcpStream, source: IpAddr, pass: P, shared: Arc<Shared>, worker: Rc<Worker>) {
-    let deadline = Duration::from_millis(shared.limits.login_timeout_ms);
-    let arrived = tokio::time::timeout(deadline, startup::arrive(socket, source, &shared)).await;
+    let arrived = startup::arrive(socket, source, &shared).await;
     drop(pass);
     match arrived {
-        Ok(Ok(Arrival::Client(client))) => serve_client(*client, source, &shared, &worker).await,
-        Ok(Ok(Arrival::Cancel(key))) => serve_cancel(&key, source, &shared, &worker).await,
-        Ok(Err(Failure::Turned(turned))) => {
+        Ok(Arrival::Client(client)) => serve_client(*client, source, &shared, &worker).await,
+        Ok(Arrival::Cancel(key)) => serve_cancel(&key, source, &shared, &worker).await,
+        Err(Failure::Turned(turned)) => {
             tracing::debug!(reason = turned.stranger.reason, "a stranger was turned away");
             shared.strangers.count(turned.stranger, source, &turned.refusal);
         }
-        Ok(Err(Failure::Gone)) => tracing::debug!("a connection went away before it said who it is"),
-        Err(_) => {
-            let refusal = Refusal::new(Reason::Unauthenticated, "nobody logged in in time");
-            shared.strangers.count(nobody("timeout"), source, &refusal);
-        }
+        Err(Failure::Gone) => tracing::debug!("a connection went away before it said who it is"),
     }
 }
 
@@ -117,13 +112,13 @@ async fn serve_client(mut client: Client, source: IpAddr, shared: &Arc<Shared>, 
             )
             .await;
             if let Err(refusal) = result {
-                startup::say(&mut client.stream, &refusal).await;
+                startup::say(&mut client.stream, &refusal, &shared.limits).await;
             }
         }
         Err(refusal) => {
             let recorder = Recorder::new([0; 16], &record);
             let refusal = worker.authorizer.refuse(&recorder, None, refusal);
-            startup::say(&mut client.stream, &refusal).await;
+            startup::say(&mut client.stream, &refusal, &shared.limits).await;
         }
     }
 }
@@ -234,12 +229,15 @@ async fn converse(
         let outcome = audit::Outcome::default();
         match set {
             Ok(_) => permit.entry.close(postern_link::wire::Status::Done, &outcome),
-            Err(_) => {
+            Err(error) => {
                 permit.entry.close(postern_link::wire::Status::Failed, &outcome);
-                return Err(Refusal::new(
-                    Reason::Malformed,
-                    format!("the target does not take the setting `{name}`"),
-                ));
+                return Err(match error {
+                    connect::Error::Refused { .. } => Refusal::new(
+                        Reason::Malformed,
+                        format!("the target does not take the setting `{name}`"),
+                    ),
+                    error => Refusal::from(&error),
+                });
             }
         }
     }
@@ -333,7 +331,7 @@ async fn converse(
     }
     let _ = client.stream.shutdown().await;
     drop(ended);
-    let wire = connect::Wire::new(stream, shared.limits.server_message_bytes_max);
+    let wire = connect::Wire::new(stream, &shared.limits);
     let mut connected = Connected {
         wire,
         pid,
@@ -341,7 +339,7 @@ async fn converse(
         parameters,
         facts,
     };
-    if reusable && warm::reset(&mut connected, &shared.limits).await.is_ok() {
+    if reusable && warm::reset(&mut connected).await.is_ok() {
         worker
             .warm
             .give(&key, connected, our_name, opened, &shared.limits);
@@ -558,7 +556,7 @@ fn login_answer(connected: &Connected, client_says: &str, key: &CancelKey) -> Ve
 
 /// Passes a cancel on to the session it is for, and records it there.
 async fn serve_cancel(key: &CancelKey, source: IpAddr, shared: &Shared, worker: &Rc<Worker>) {
-    let Some(cancelable) = shared.cancel_keys.find(key, source) else {
+    let Some(cancelable) = shared.cancel_keys.find(key, source, audit::now_us()) else {
         let refusal = Refusal::new(
             Reason::Unauthenticated,
             "a cancel request carried a key that is nobody's",

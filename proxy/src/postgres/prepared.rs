@@ -16,6 +16,15 @@ pub struct Prepared {
     statement_bytes: usize,
     portals: HashMap<Box<str>, Rc<Permit>>,
     cursors: HashMap<Box<str>, Cursor>,
+    asked: Asked,
+}
+
+/// What was asked for since the server last owed nothing, and so may still become known.
+#[derive(Debug, Default)]
+struct Asked {
+    statements: usize,
+    statement_bytes: usize,
+    portals: usize,
 }
 
 #[derive(Debug)]
@@ -29,23 +38,34 @@ impl Prepared {
         self.statements.get(name)
     }
 
-    /// Refuses a name that would be one too many; the unnamed statement always has its place.
-    pub fn room_for_statement(&self, text: &str, limits: &Limits) -> Result<(), Refusal> {
-        let full = self.statements.len() >= limits.prepared_max;
-        if full || self.statement_bytes + text.len() > limits.prepared_bytes_max {
-            let limit = if full {
-                "prepared_max"
-            } else {
-                "prepared_bytes_max"
-            };
-            return Err(Refusal::new(
-                Reason::Overloaded,
-                "this session has too many prepared statements",
-            )
-            .detail(format!("the limit is `{limit}`"))
-            .hint("close statements that are no longer used, or use the unnamed one"));
+    /// The server owes nothing: what is known now is all there is.
+    pub fn all_answered(&mut self) {
+        self.asked = Asked::default();
+    }
+
+    /// Takes the room of a name that is asked for, or refuses it; the unnamed statement always has its place.
+    pub fn take_statement_room(&mut self, name: &str, text: &str, limits: &Limits) -> Result<(), Refusal> {
+        if name.is_empty() {
+            return Ok(());
         }
-        Ok(())
+        let unnamed = usize::from(self.statements.contains_key(""));
+        let statements = self.statements.len() - unnamed + self.asked.statements;
+        let statement_bytes = self.statement_bytes + self.asked.statement_bytes;
+        let limit = if statements >= limits.prepared_max {
+            "prepared_max"
+        } else if statement_bytes + text.len() > limits.prepared_bytes_max {
+            "prepared_bytes_max"
+        } else {
+            self.asked.statements += 1;
+            self.asked.statement_bytes += text.len();
+            return Ok(());
+        };
+        Err(Refusal::new(
+            Reason::Overloaded,
+            "this session has too many prepared statements",
+        )
+        .detail(format!("the limit is `{limit}`"))
+        .hint("close statements that are no longer used, or use the unnamed one"))
     }
 
     pub fn put_statement(&mut self, name: &str, judged: Rc<Judged>) {
@@ -70,14 +90,22 @@ impl Prepared {
         self.portals.get(name)
     }
 
-    pub fn room_for_portal(&self, name: &str, limits: &Limits) -> Result<(), Refusal> {
-        if self.portals.len() < limits.portals_max || self.portals.contains_key(name) {
+    /// Takes the room of a portal or cursor that is asked for, or refuses it; the unnamed portal always has
+    /// its place.
+    pub fn take_portal_room(&mut self, name: &str, limits: &Limits) -> Result<(), Refusal> {
+        if name.is_empty() {
+            return Ok(());
+        }
+        let unnamed = usize::from(self.portals.contains_key(""));
+        let portals = self.portals.len() - unnamed + self.cursors.len() + self.asked.portals;
+        if portals < limits.portals_max {
+            self.asked.portals += 1;
             return Ok(());
         }
         Err(
             Refusal::new(Reason::Overloaded, "this session has too many open portals")
-                .detail("the limit is `portals_max`")
-                .hint("close portals, or end the transaction"),
+                .detail("the limit is `portals_max`, cursors included")
+                .hint("close portals and cursors, or end the transaction"),
         )
     }
 

@@ -69,7 +69,8 @@ pub struct Relay<'a> {
     clock: Pin<Box<Sleep>>,
     /// When the session must be over, whatever it does.
     session_ends: Instant,
-    client_spoke: Instant,
+    /// When the client last sent something, or had its last answer.
+    idle_since: Instant,
     view_of: &'a dyn Fn(&mut Dialogue) -> Result<(), Refusal>,
 }
 
@@ -96,7 +97,7 @@ impl<'a> Relay<'a> {
             waiting: false,
             clock: Box::pin(tokio::time::sleep(LOOK_INTERVAL)),
             session_ends: now + Duration::from_secs(limits.session_seconds_max),
-            client_spoke: now,
+            idle_since: now,
             view_of,
         }
     }
@@ -160,7 +161,7 @@ impl<'a> Relay<'a> {
             Poll::Pending => Ok(false),
             Poll::Ready(Ok(0) | Err(_)) => Err(Finish::Client),
             Poll::Ready(Ok(_)) => {
-                self.client_spoke = Instant::now();
+                self.idle_since = Instant::now();
                 Ok(true)
             }
         }
@@ -236,6 +237,7 @@ impl<'a> Relay<'a> {
     /// Matches the server's messages that have arrived to what was asked.
     fn hear_server(&mut self) -> Result<bool, Finish> {
         let mut moved = false;
+        let was_waiting = self.dialogue.is_waiting();
         while self.downward.is_between_messages() && self.downward.has_room() {
             let broken =
                 |_| Finish::Refused(Refusal::new(Reason::Unavailable, "the target broke the protocol"));
@@ -249,13 +251,13 @@ impl<'a> Relay<'a> {
                 moved = true;
                 continue;
             }
-            let bytes_max = if asking {
-                self.limits.catalogue_bytes_max
+            let (bytes_max, limit) = if asking {
+                (self.limits.catalogue_bytes_max, "catalogue_bytes_max")
             } else {
-                self.limits.server_message_bytes_max
+                (self.limits.server_message_bytes_max, "server_message_bytes_max")
             };
             if header.bytes > bytes_max {
-                return Err(broken(Error::Length));
+                return Err(Finish::Refused(too_long(limit)));
             }
             let Some(whole) = self.downward.unjudged().get(..header.bytes) else {
                 self.downward.grow_for(header.bytes);
@@ -271,6 +273,9 @@ impl<'a> Relay<'a> {
                 Heard::End(refusal) => return Err(Finish::Refused(refusal)),
             }
             moved = true;
+        }
+        if was_waiting && !self.dialogue.is_waiting() {
+            self.idle_since = Instant::now();
         }
         Ok(moved)
     }
@@ -306,7 +311,7 @@ impl<'a> Relay<'a> {
                 ("idle_timeout_seconds", self.limits.idle_timeout_seconds)
             };
             // A client that waits for its answer is not idle.
-            if !self.dialogue.is_waiting() && now - self.client_spoke >= Duration::from_secs(seconds) {
+            if !self.dialogue.is_waiting() && now - self.idle_since >= Duration::from_secs(seconds) {
                 return Poll::Ready(Finish::Ended(Ended::LimitReached(limit)));
             }
             self.clock.as_mut().reset(now + LOOK_INTERVAL);
@@ -333,6 +338,11 @@ impl<'a> Relay<'a> {
 
 fn header(bytes: &[u8]) -> Result<Option<message::Header>, Error> {
     message::header(bytes)
+}
+
+fn too_long(limit: &str) -> Refusal {
+    Refusal::new(Reason::Unavailable, "the target sent a message that is too long")
+        .detail(format!("the limit is `{limit}`"))
 }
 
 fn refused(error: Error) -> Finish {

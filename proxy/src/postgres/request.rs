@@ -218,8 +218,11 @@ impl Dialogue {
         if self.copy_in {
             return self.during_copy_in(frontend);
         }
+        if self.expected.is_empty() {
+            self.prepared.all_answered();
+        }
         if self.expected.len() >= self.shared.limits.unanswered_max {
-            return Step::Wait;
+            return self.wait();
         }
         let ends_skipping = matches!(frontend, Frontend::Sync | Frontend::Terminate);
         if (self.skipping || self.discarding) && !ends_skipping {
@@ -291,6 +294,9 @@ impl Dialogue {
     }
 
     fn query(&mut self, text: &str) -> Step {
+        if let Err(refusal) = self.short_enough(text) {
+            return self.refuse_query(refusal);
+        }
         let judged = match self.judge(text) {
             Ok(judged) => judged,
             Err(step) => return step,
@@ -298,7 +304,8 @@ impl Dialogue {
         if self.outlives_its_names(&judged) {
             return self.refuse_after_end(&judged);
         }
-        let permit = match self.permit(&judged) {
+        let room = self.take_room_of_names(&judged);
+        let permit = match room.and_then(|()| self.permit(&judged)) {
             Ok(permit) => permit,
             Err(Stop::Wait) => return self.wait(),
             Err(Stop::Refused(refusal)) => return self.refuse_query(refusal),
@@ -332,18 +339,23 @@ impl Dialogue {
             );
             return self.refuse_extended(refusal);
         }
+        if let Err(refusal) = self.short_enough(text) {
+            return self.refuse_extended(refusal);
+        }
         let judged = match self.judge(text) {
             Ok(judged) => judged,
             Err(step) => return step,
         };
-        let room = self.prepared.room_for_statement(text, &self.shared.limits);
-        let permitted =
-            room.map_err(|refusal| self.authorizer.refuse(&self.recorder, Some(&judged), refusal));
-        let permitted = permitted.and_then(|()| {
-            self.authorizer
-                .prepared(&self.recorder, &self.view, &judged, name)
-        });
-        if let Err(refusal) = permitted {
+        let room = self
+            .prepared
+            .take_statement_room(name, text, &self.shared.limits);
+        if let Err(stop) = self.room_or_stop(room, &judged) {
+            return self.stop_extended(stop);
+        }
+        let noted = self
+            .authorizer
+            .prepared(&self.recorder, &self.view, &judged, name);
+        if let Err(refusal) = noted {
             return self.refuse_extended(refusal);
         }
         let rewritten = self.rewritten(&judged);
@@ -374,11 +386,10 @@ impl Dialogue {
             Ok(judged) => judged,
             Err(step) => return step,
         };
-        if let Err(refusal) = self.prepared.room_for_portal(portal, &self.shared.limits) {
-            let refusal = self.authorizer.refuse(&self.recorder, Some(&judged), refusal);
-            return self.refuse_extended(refusal);
-        }
-        let permit = match self.permit(&judged) {
+        let room = self.prepared.take_portal_room(portal, &self.shared.limits);
+        let room = self.room_or_stop(room, &judged);
+        let room = room.and_then(|()| self.take_room_of_names(&judged));
+        let permit = match room.and_then(|()| self.permit(&judged)) {
             Ok(permit) => permit,
             Err(stop) => return self.stop_extended(stop),
         };
@@ -486,6 +497,45 @@ impl Dialogue {
             self.flushed = true;
         }
         Step::Wait
+    }
+
+    fn short_enough(&self, text: &str) -> Result<(), Refusal> {
+        let bytes_max = self.shared.limits.statement_bytes_max;
+        if text.len() <= bytes_max {
+            return Ok(());
+        }
+        let refusal = Refusal::new(Reason::NotUnderstood, "this statement is too long to be judged")
+            .detail(format!(
+                "it has {} bytes, and the limit is `statement_bytes_max`, which is {bytes_max}",
+                text.len()
+            ))
+            .hint("pass long values as parameters, or load them with COPY");
+        Err(self.authorizer.refuse(&self.recorder, None, refusal))
+    }
+
+    /// Takes the room of the names that a text makes by PREPARE and DECLARE.
+    fn take_room_of_names(&mut self, judged: &Rc<Judged>) -> Result<(), Stop> {
+        for change in judged.statements().iter().flat_map(|statement| &statement.changes) {
+            let limits = &self.shared.limits;
+            let room = match change {
+                Change::Prepare { name, .. } => self.prepared.take_statement_room(name, judged.text(), limits),
+                Change::Declare { cursor, .. } => self.prepared.take_portal_room(cursor, limits),
+                _ => continue,
+            };
+            self.room_or_stop(room, judged)?;
+        }
+        Ok(())
+    }
+
+    /// Names count before the server has confirmed them, so only on an idle connection is a lack of room sure.
+    fn room_or_stop(&self, room: Result<(), Refusal>, judged: &Rc<Judged>) -> Result<(), Stop> {
+        room.map_err(|refusal| {
+            if self.expected.is_empty() {
+                Stop::Refused(self.authorizer.refuse(&self.recorder, Some(judged), refusal))
+            } else {
+                Stop::Wait
+            }
+        })
     }
 
     /// The judgement of a text under a reading that is the server's own, or what to do until there is one.

@@ -4,15 +4,18 @@
 //! Flow"). The password is asked for only inside TLS, and it is a token, not a secret of the target.
 
 use std::net::IpAddr;
+use std::time::Duration;
 
 use rustls::pki_types::CertificateDer;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio::time::{Instant, timeout_at};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
 use crate::audit;
 use crate::audit::strangers::nobody;
+use crate::config::Limits;
 use crate::identity::{Identities, Identity, Stranger};
 use crate::refusal::{Reason, Refusal};
 use crate::tls::ALPN_POSTGRESQL;
@@ -64,8 +67,52 @@ impl From<std::io::Error> for Failure {
     }
 }
 
-/// Brings a connection to an identity. The caller holds the deadline.
-pub async fn arrive(mut socket: TcpStream, source: IpAddr, shared: &Shared) -> Result<Arrival, Failure> {
+/// Brings a connection to an identity, within `login_timeout_ms`.
+pub async fn arrive(socket: TcpStream, source: IpAddr, shared: &Shared) -> Result<Arrival, Failure> {
+    let deadline = Instant::now() + Duration::from_millis(shared.limits.login_timeout_ms);
+    let mut stream = match timeout_at(deadline, secure(socket, shared)).await {
+        Ok(Ok(Secured::Tls(stream))) => stream,
+        Ok(Ok(Secured::Cancel(key))) => return Ok(Arrival::Cancel(key)),
+        Ok(Err(failure)) => return Err(failure),
+        // Before TLS there is nobody who could be told.
+        Err(_) => {
+            return Err(Failure::Turned(Box::new(Turned {
+                stranger: nobody("timeout"),
+                refusal: too_late(),
+            })));
+        }
+    };
+    match timeout_at(deadline, inside_tls(&mut stream, source, shared)).await {
+        Ok(Ok(Inside::Known {
+            identity,
+            startup,
+            long_keys,
+        })) => Ok(Arrival::Client(Box::new(Client {
+            server_name: stream.get_ref().1.server_name().map(str::to_owned),
+            stream: *stream,
+            identity,
+            startup,
+            long_keys,
+        }))),
+        Ok(Ok(Inside::Cancel(key))) => Ok(Arrival::Cancel(key)),
+        Ok(Err(failure)) => Err(failure),
+        Err(_) => Err(turn(&mut *stream, nobody("timeout"), too_late(), shared).await),
+    }
+}
+
+fn too_late() -> Refusal {
+    Refusal::new(Reason::Unauthenticated, "nobody logged in in time")
+        .detail("the limit is `login_timeout_ms`")
+}
+
+/// What a connection has become once it speaks TLS, or needs none.
+enum Secured {
+    Tls(Box<TlsStream<TcpStream>>),
+    Cancel(CancelKey),
+}
+
+/// TLS by SSLRequest or from the first byte.
+async fn secure(mut socket: TcpStream, shared: &Shared) -> Result<Secured, Failure> {
     let mut gss_asked = false;
     let direct = loop {
         let mut first = [0; 1];
@@ -85,42 +132,50 @@ pub async fn arrive(mut socket: TcpStream, source: IpAddr, shared: &Shared) -> R
                 gss_asked = true;
                 socket.write_all(b"N").await?;
             }
-            (length, CANCEL_REQUEST) => return Ok(Arrival::Cancel(read_cancel(&mut socket, length).await?)),
+            (length, CANCEL_REQUEST) => return Ok(Secured::Cancel(read_cancel(&mut socket, length).await?)),
             (_, code) => {
                 let refusal = match code >> 16 {
                     3 => Refusal::new(Reason::Unauthenticated, "connections without TLS are refused")
                         .hint("use sslmode=verify-full"),
                     _ => Refusal::new(Reason::Malformed, "this is not a PostgreSQL startup"),
                 };
-                return Err(turn(&mut socket, "plaintext", refusal).await);
+                return Err(turn(&mut socket, nobody("plaintext"), refusal, shared).await);
             }
         }
     };
-    let mut stream = TlsAcceptor::from(shared.tls.current())
-        .accept(socket)
-        .await
-        .map_err(|_| {
-            let refusal = Refusal::new(Reason::Malformed, "the TLS handshake failed");
-            Failure::Turned(Box::new(Turned {
-                stranger: nobody("tls"),
-                refusal,
-            }))
-        })?;
+    let accepted = TlsAcceptor::from(shared.tls.current()).accept(socket).await;
+    let mut stream = accepted.map_err(|_| {
+        let refusal = Refusal::new(Reason::Malformed, "the TLS handshake failed");
+        Failure::Turned(Box::new(Turned {
+            stranger: nobody("tls"),
+            refusal,
+        }))
+    })?;
     if direct && stream.get_ref().1.alpn_protocol() != Some(ALPN_POSTGRESQL) {
         let refusal = Refusal::new(
             Reason::Malformed,
             "direct TLS needs the ALPN protocol `postgresql`",
         );
-        return Err(turn(&mut stream, "alpn", refusal).await);
+        return Err(turn(&mut stream, nobody("alpn"), refusal, shared).await);
     }
-    inside_tls(stream, source, shared).await
+    Ok(Secured::Tls(Box::new(stream)))
+}
+
+/// What was said inside TLS.
+enum Inside {
+    Known {
+        identity: Identity,
+        startup: Startup,
+        long_keys: bool,
+    },
+    Cancel(CancelKey),
 }
 
 async fn inside_tls(
-    mut stream: TlsStream<TcpStream>,
+    stream: &mut TlsStream<TcpStream>,
     source: IpAddr,
     shared: &Shared,
-) -> Result<Arrival, Failure> {
+) -> Result<Inside, Failure> {
     let length = stream.read_u32().await?;
     let length_max = u32::try_from(shared.limits.startup_bytes_max).unwrap_or(u32::MAX);
     if !(8..=length_max).contains(&length) {
@@ -129,46 +184,39 @@ async fn inside_tls(
             "the startup packet has a length that is not allowed",
         )
         .detail("the limit is `startup_bytes_max`");
-        return Err(turn(&mut stream, "startup_length", refusal).await);
+        return Err(turn(stream, nobody("startup_length"), refusal, shared).await);
     }
     let code = stream.read_u32().await?;
     if code == CANCEL_REQUEST {
-        return Ok(Arrival::Cancel(read_cancel(&mut stream, length).await?));
+        return Ok(Inside::Cancel(read_cancel(stream, length).await?));
     }
     let (major, minor) = (code >> 16, u16::try_from(code & 0xffff).unwrap_or(u16::MAX));
     if major != 3 {
         let refusal = Refusal::new(Reason::Unsupported, "only protocol 3 is served");
-        return Err(turn(&mut stream, "version", refusal).await);
+        return Err(turn(stream, nobody("version"), refusal, shared).await);
     }
     let mut body = Vec::new();
     let body_bytes = u64::from(length) - 8;
-    if (&mut stream).take(body_bytes).read_to_end(&mut body).await? as u64 != body_bytes {
+    if (&mut *stream).take(body_bytes).read_to_end(&mut body).await? as u64 != body_bytes {
         return Err(Failure::Gone);
     }
     let startup = match settings::read_startup(&body) {
         Ok(startup) => startup,
-        Err(refusal) => return Err(turn(&mut stream, "startup", refusal).await),
+        Err(refusal) => return Err(turn(stream, nobody("startup"), refusal, shared).await),
     };
     if minor > NEWEST_MINOR || !startup.unknown_extensions.is_empty() {
         stream
             .write_all(&negotiation(minor, &startup.unknown_extensions))
             .await?;
     }
-    let identity = match identify(&mut stream, source, shared).await? {
-        Ok(identity) => identity,
-        Err((stranger, refusal)) => {
-            say(&mut stream, &refusal).await;
-            return Err(Failure::Turned(Box::new(Turned { stranger, refusal })));
-        }
-    };
-    let server_name = stream.get_ref().1.server_name().map(str::to_owned);
-    Ok(Arrival::Client(Box::new(Client {
-        stream,
-        identity,
-        startup,
-        server_name,
-        long_keys: minor >= LONG_KEYS_MINOR,
-    })))
+    match identify(stream, source, shared).await? {
+        Ok(identity) => Ok(Inside::Known {
+            identity,
+            startup,
+            long_keys: minor >= LONG_KEYS_MINOR,
+        }),
+        Err((stranger, refusal)) => Err(turn(stream, stranger, refusal, shared).await),
+    }
 }
 
 /// `NegotiateProtocolVersion`: the newest version up to what was asked, and the extensions we do not know.
@@ -257,23 +305,26 @@ async fn read_cancel(stream: &mut (impl AsyncReadExt + Unpin), length: u32) -> R
     Ok(CancelKey { pid, secret })
 }
 
-async fn turn(stream: &mut (impl AsyncWriteExt + Unpin), reason: &'static str, refusal: Refusal) -> Failure {
-    say(stream, &refusal).await;
-    Failure::Turned(Box::new(Turned {
-        stranger: nobody(reason),
-        refusal,
-    }))
+async fn turn(
+    stream: &mut (impl AsyncWriteExt + Unpin),
+    stranger: Stranger,
+    refusal: Refusal,
+    shared: &Shared,
+) -> Failure {
+    say(stream, &refusal, &shared.limits).await;
+    Failure::Turned(Box::new(Turned { stranger, refusal }))
 }
 
-/// Tells a refused client why, if it listens.
-pub async fn say(stream: &mut (impl AsyncWriteExt + Unpin), refusal: &Refusal) {
+/// Tells a refused client why, if it listens within `goodbye_timeout_ms`.
+pub async fn say(stream: &mut (impl AsyncWriteExt + Unpin), refusal: &Refusal, limits: &Limits) {
     let mut bytes = Vec::new();
     put_fatal(&mut bytes, refusal);
     let told = async {
         stream.write_all(&bytes).await?;
         stream.shutdown().await
     };
-    if let Err(error) = told.await {
-        tracing::debug!(%error, "a refused client did not wait for the reason");
+    let timeout = Duration::from_millis(limits.goodbye_timeout_ms);
+    if !matches!(tokio::time::timeout(timeout, told).await, Ok(Ok(()))) {
+        tracing::debug!("a refused client did not wait for the reason");
     }
 }

@@ -11,6 +11,7 @@ use postern_link::wire::{
 };
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Interval, MissedTickBehavior};
+use tonic::Code;
 
 use crate::audit::now_us;
 use crate::authorize::Rules;
@@ -123,6 +124,10 @@ impl Link<'_> {
                     }
                     Ok(Some(_)) => {}
                     Ok(None) => return,
+                    Err(status) if status.code() == Code::OutOfRange => {
+                        tracing::error!("the control plane sends more at once than `snapshot_bytes_max` allows");
+                        return;
+                    }
                     Err(status) => {
                         tracing::debug!(%status, "the link broke");
                         return;

@@ -169,6 +169,30 @@ fn a_full_spool_refuses_intents_but_takes_the_outcomes_it_promised() {
 }
 
 #[test]
+fn what_earlier_processes_left_takes_room_until_it_is_stored() {
+    let folder = tempfile::tempdir().unwrap();
+    let fill = |epoch| {
+        let (mut spool, earlier) = open(folder.path(), epoch);
+        let refused = loop {
+            if let Err(error) = spool.note(record(Kind::Finding, 0)) {
+                break error;
+            }
+        };
+        assert!(refused.to_string().contains("`spool_bytes_max`"), "{refused}");
+        (spool, earlier)
+    };
+    let files = || fs::read_dir(folder.path()).unwrap().count() - 1;
+    for epoch in 1..=5 {
+        drop(fill(epoch));
+        assert_eq!(files(), 4, "epoch {epoch}");
+    }
+    let (mut spool, earlier) = fill(6);
+    earlier[0].acknowledge(earlier[0].written());
+    spool.note(record(Kind::Finding, 0)).unwrap();
+    assert_eq!(spool.bytes(), 16 * 1024);
+}
+
+#[test]
 fn a_refused_record_leaves_no_number_behind() {
     let folder = tempfile::tempdir().unwrap();
     let (mut spool, _) = open(folder.path(), 1);

@@ -31,7 +31,7 @@ impl World {
         World::with(Limits::default()).await
     }
 
-    async fn with(limits: Limits) -> World {
+    pub(super) async fn with(limits: Limits) -> World {
         let signer = Signer::ec("first");
         let server = Server::start(&signer.key_set()).await;
         let identities = Identities::new(&limits, &[server.allowed()]).unwrap();
@@ -134,11 +134,12 @@ async fn unknown_keys_cause_at_most_one_fetch_in_a_while() {
     let world = World::new().await;
     world.login(&world.token(), NOW_MS).await.unwrap();
     let unknown = Signer::ec("unknown").token(&claims(&world.server.issuer(), NOW_MS));
-    for second in 0..30 {
+    let rest = i64::try_from(Limits::default().keys_refresh_seconds_min).unwrap();
+    for second in 0..rest {
         assert!(world.login(&unknown, NOW_MS + second * SECOND_MS).await.is_err());
     }
     assert_eq!(world.server.key_fetches(), 1);
-    assert!(world.login(&unknown, NOW_MS + 30 * SECOND_MS).await.is_err());
+    assert!(world.login(&unknown, NOW_MS + rest * SECOND_MS).await.is_err());
     assert_eq!(world.server.key_fetches(), 2);
     // A clock that stepped back an hour does not silence us for an hour.
     assert!(world.login(&unknown, NOW_MS - HOUR_MS).await.is_err());
@@ -181,13 +182,18 @@ async fn a_removed_key_is_refused_once_its_set_is_no_longer_fresh() {
 
 #[tokio::test]
 async fn cache_control_counts_only_within_the_limits() {
+    let limits = Limits {
+        keys_fresh_seconds_min: 7 * 60,
+        keys_fresh_seconds_max: 12 * 60,
+        ..Limits::default()
+    };
     for (value, fresh_minutes) in [
-        ("max-age=1", 5),
-        ("no-store", 5),
+        ("max-age=1", 7),
+        ("no-store", 7),
         ("max-age=600", 10),
-        ("max-age=9999999", 24 * 60),
+        ("max-age=9999999", 12),
     ] {
-        let world = World::new().await;
+        let world = World::with(limits.clone()).await;
         world.server.set_cache_control(value);
         world.login(&world.token(), NOW_MS).await.unwrap();
         world
@@ -210,7 +216,8 @@ async fn old_keys_serve_a_bounded_time_while_the_issuer_is_down() {
     let world = World::new().await;
     world.login(&world.token(), NOW_MS).await.unwrap();
     world.server.set_keys(Answer::Status(500));
-    let stale_until = NOW_MS + 5 * MINUTE_MS + 6 * HOUR_MS;
+    let stale_seconds_max = i64::try_from(Limits::default().keys_stale_seconds_max).unwrap();
+    let stale_until = NOW_MS + 5 * MINUTE_MS + stale_seconds_max * SECOND_MS;
     let late = stale_until - 1;
     world.identities.keyring.refresh(late).await;
     world.login(&world.token_at(late), late).await.unwrap();
@@ -386,6 +393,26 @@ async fn names_that_resolve_to_private_addresses_are_not_dialled() {
         );
     }
     assert_eq!(server.discoveries(), 0);
+}
+
+#[tokio::test]
+async fn a_discovery_document_beyond_its_limit_is_not_read() {
+    let world = World::with(Limits {
+        discovery_bytes_max: 500,
+        ..Limits::default()
+    })
+    .await;
+    let issuer = world.server.issuer();
+    let document = |bytes: usize| {
+        let text = json!({"issuer": issuer, "jwks_uri": format!("{issuer}/keys")}).to_string();
+        Answer::Body(format!("{text:bytes$}"))
+    };
+    world.server.set_discovery(document(501));
+    unavailable(world.login(&world.token(), NOW_MS).await);
+    assert_eq!(world.server.key_fetches(), 0);
+    world.server.set_discovery(document(500));
+    let later = NOW_MS + MINUTE_MS;
+    world.login(&world.token_at(later), later).await.unwrap();
 }
 
 #[tokio::test]

@@ -708,6 +708,43 @@ async fn times_hold_within_the_leeway_and_not_beyond() {
 }
 
 #[tokio::test]
+async fn leeway_and_life_are_those_of_the_limits() {
+    let world = World::with(Limits {
+        clock_leeway_seconds: 5,
+        token_life_seconds_max: 600,
+        ..Limits::default()
+    })
+    .await;
+    let now = NOW_MS / 1000;
+    for (name, seconds, expected) in [
+        ("nbf", now + 5, None),
+        ("nbf", now + 6, Some("token_not_yet")),
+        ("exp", now + 600, None),
+        ("exp", now + 606, Some("token_lives_too_long")),
+    ] {
+        let mut claims = good(&world);
+        claims[name] = json!(seconds);
+        let code = refused(&world, &world.signer.token(&claims)).await;
+        assert_eq!(code, expected, "{name} {}", seconds - now);
+    }
+}
+
+#[tokio::test]
+async fn only_so_many_tokens_are_remembered() {
+    let world = World::with(Limits {
+        tokens_cached_max: 4,
+        ..Limits::default()
+    })
+    .await;
+    for number in 0..40 {
+        let mut claims = good(&world);
+        claims["jti"] = json!(number.to_string());
+        world.login(&world.signer.token(&claims), NOW_MS).await.unwrap();
+    }
+    assert!((1..=4).contains(&world.identities.remembered.count()));
+}
+
+#[tokio::test]
 async fn a_remembered_token_is_judged_by_the_clock_again() {
     let world = World::new().await;
     let token = world.token();
