@@ -283,7 +283,11 @@ mod tests {
             .map(|source| strangers.admit(address(source)).unwrap())
             .into();
         for number in 0..1_000 {
-            assert!(strangers.admit(address(&format!("2001:db8:0:{number:x}::1"))).is_none());
+            assert!(
+                strangers
+                    .admit(address(&format!("2001:db8:0:{number:x}::1")))
+                    .is_none()
+            );
         }
         assert_eq!(strangers.by_network.lock().unwrap().len(), 3);
         drop(admitted);

@@ -47,7 +47,11 @@ fn ending_many_sessions_at_once_ends_their_backends_and_nobody_elses() {
             "host=127.0.0.1 port={} user=shop_owner dbname={}",
             world.cluster.port, world.database
         ));
-    let mut beside = beside.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let mut beside = beside
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
     world.until("it runs", || backends(&world, "select ''beside''") == "1");
     world.block_on(async {
         let mut sessions = Vec::new();

@@ -110,7 +110,11 @@ async fn log_in(socket: &mut TcpStream, mischief: Mischief, user: &str) -> std::
         Mischief::Iterations if user != "shop_gateway" => return scram(socket).await,
         Mischief::LongParameter | Mischief::EndlessParameters => {
             socket.write_all(&message('R', &[0; 4])).await?;
-            let bytes = if mischief == Mischief::LongParameter { 1 << 20 } else { 1_000 };
+            let bytes = if mischief == Mischief::LongParameter {
+                1 << 20
+            } else {
+                1_000
+            };
             return forever(socket, &parameter(bytes)).await;
         }
         _ => {}
@@ -132,7 +136,11 @@ async fn answer(socket: &mut TcpStream, mischief: Mischief, text: &str, user: &s
                 "backend_start": "1", "prepared": {{}}, "cursors": {{}}, "dangers": []}}"#
         ))
     } else if text.contains("'schemas'") {
-        let relations = if mischief == Mischief::ManyRelations { 200 } else { 1 };
+        let relations = if mischief == Mischief::ManyRelations {
+            200
+        } else {
+            1
+        };
         let relations = (0..relations).map(|number| {
             format!(r#""t{number}": {{"kind": "table", "columns": [], "parents": [], "serves": null, "references": [], "runs_code": false}}"#)
         });
@@ -149,7 +157,10 @@ async fn answer(socket: &mut TcpStream, mischief: Mischief, text: &str, user: &s
     } else if text.starts_with("SET") && mischief == Mischief::SilentSettings {
         return forever(socket, b"").await;
     } else if mischief == Mischief::LongError {
-        message('E', &[b"SERROR\0C42000\0M".as_slice(), &vec![b'x'; 1 << 20], b"\0\0"].concat())
+        message(
+            'E',
+            &[b"SERROR\0C42000\0M".as_slice(), &vec![b'x'; 1 << 20], b"\0\0"].concat(),
+        )
     } else {
         Vec::new()
     };

@@ -156,7 +156,9 @@ impl Cluster {
         clean(&mut command);
         // Several threads may ask at once, so each has a script of its own.
         static SCRIPTS: AtomicU64 = AtomicU64::new(0);
-        let script = self.folder.join(format!("script-{}.sql", SCRIPTS.fetch_add(1, Ordering::Relaxed)));
+        let script = self
+            .folder
+            .join(format!("script-{}.sql", SCRIPTS.fetch_add(1, Ordering::Relaxed)));
         let unusable = |source| Error::Unusable {
             path: script.clone(),
             source,

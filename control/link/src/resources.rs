@@ -106,7 +106,10 @@ impl From<serde_saphyr::Error> for Mistake {
         let whole = error.to_string();
         let first = whole.lines().next().unwrap_or_default();
         // It begins with a place of its own, which is the document's and not the file's.
-        let message = match first.strip_prefix("error: line ").and_then(|rest| rest.split_once(": ")) {
+        let message = match first
+            .strip_prefix("error: line ")
+            .and_then(|rest| rest.split_once(": "))
+        {
             Some((_, message)) => message,
             None => first,
         };
@@ -140,7 +143,9 @@ fn read_document(document: &str, snapshot: &mut Snapshot) -> Result<(), Mistake>
     // The kind is blanked, not cut out, so that every mistake keeps its place.
     let rest = without_kind(document);
     match kind.as_str() {
-        "Workload" => snapshot.workloads.push(serde_saphyr::from_str::<Workload>(&rest)?),
+        "Workload" => snapshot
+            .workloads
+            .push(serde_saphyr::from_str::<Workload>(&rest)?),
         "Target" => snapshot.targets.push(serde_saphyr::from_str::<Target>(&rest)?),
         "Issuer" => snapshot.issuers.push(serde_saphyr::from_str::<Issuer>(&rest)?),
         "Grant" => snapshot.grants.push(serde_saphyr::from_str::<Grant>(&rest)?),
@@ -312,20 +317,33 @@ mod tests {
             text: text.into(),
         };
         let errors = read(&[file]).unwrap_err();
-        errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+        errors
+            .iter()
+            .map(ToString::to_string)
+            .collect::<Vec<_>>()
+            .join("\n")
     }
 
     #[test]
     fn an_unknown_key_is_shown_in_its_own_line_with_the_key_that_was_meant() {
         let told = mistakes("# first\nkind: Target\nname: a\n---\nkind: Workload\nname: b\nownr: c\n");
-        assert!(told.contains("resources.yaml:7:1: unknown field `ownr`"), "{told}");
-        assert!(told.contains(" 7 │ ownr: c\n   │ ^ did you mean `owner`?"), "{told}");
+        assert!(
+            told.contains("resources.yaml:7:1: unknown field `ownr`"),
+            "{told}"
+        );
+        assert!(
+            told.contains(" 7 │ ownr: c\n   │ ^ did you mean `owner`?"),
+            "{told}"
+        );
     }
 
     #[test]
     fn a_kind_that_is_none_is_told_with_those_that_are() {
         let told = mistakes("name: a\nkind: Worklod\n");
-        assert!(told.contains("resources.yaml:2:7: `Worklod` is no kind"), "{told}");
+        assert!(
+            told.contains("resources.yaml:2:7: `Worklod` is no kind"),
+            "{told}"
+        );
     }
 
     #[test]

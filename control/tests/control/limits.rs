@@ -94,7 +94,10 @@ async fn a_page_has_page_entries_unless_asked_and_never_more_than_page_entries_m
     assert_eq!((entries("").await, entries("&limit=3").await), (2, 3));
     let (status, answer) = house.ask("/v1/records?limit=4").await;
     assert_eq!(status, StatusCode::BAD_REQUEST);
-    assert!(answer["detail"].as_str().unwrap().contains("from 1 to 3"), "{answer}");
+    assert!(
+        answer["detail"].as_str().unwrap().contains("from 1 to 3"),
+        "{answer}"
+    );
 }
 
 #[tokio::test]
@@ -125,5 +128,8 @@ async fn a_text_is_found_by_its_first_indexed_text_bytes_max_and_shown_whole() {
     gateway.send(7, 1, vec![record.encode_to_vec()]).await.unwrap();
     let found = house.good("/v1/records?text=early").await;
     assert_eq!(found["records"][0]["text"], text);
-    assert_eq!(house.good("/v1/records?text=end").await["records"], serde_json::json!([]));
+    assert_eq!(
+        house.good("/v1/records?text=end").await["records"],
+        serde_json::json!([])
+    );
 }

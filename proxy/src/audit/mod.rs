@@ -27,7 +27,9 @@ pub use spool::Error;
 impl From<&Error> for Refusal {
     fn from(error: &Error) -> Refusal {
         match error {
-            Error::Full { .. } => unrecorded("the gateway's audit spool is full: the limit is `spool_bytes_max`"),
+            Error::Full { .. } => {
+                unrecorded("the gateway's audit spool is full: the limit is `spool_bytes_max`")
+            }
             Error::Write(_) | Error::Sync | Error::Held => {
                 unrecorded("the gateway's audit spool cannot be written")
             }

@@ -872,6 +872,9 @@ mod tests {
             ..Limits::default()
         };
         let (count, bytes) = remembered(&limits, 200);
-        assert!(bytes <= 10_000 && (5..20).contains(&count), "{count} with {bytes} bytes");
+        assert!(
+            bytes <= 10_000 && (5..20).contains(&count),
+            "{count} with {bytes} bytes"
+        );
     }
 }

@@ -346,9 +346,7 @@ impl Dialogue {
             Ok(judged) => judged,
             Err(step) => return step,
         };
-        let room = self
-            .prepared
-            .take_statement_room(name, text, &self.shared.limits);
+        let room = self.prepared.take_statement_room(name, text, &self.shared.limits);
         if let Err(stop) = self.room_or_stop(room, &judged) {
             return self.stop_extended(stop);
         }
@@ -515,10 +513,16 @@ impl Dialogue {
 
     /// Takes the room of the names that a text makes by PREPARE and DECLARE.
     fn take_room_of_names(&mut self, judged: &Rc<Judged>) -> Result<(), Stop> {
-        for change in judged.statements().iter().flat_map(|statement| &statement.changes) {
+        for change in judged
+            .statements()
+            .iter()
+            .flat_map(|statement| &statement.changes)
+        {
             let limits = &self.shared.limits;
             let room = match change {
-                Change::Prepare { name, .. } => self.prepared.take_statement_room(name, judged.text(), limits),
+                Change::Prepare { name, .. } => {
+                    self.prepared.take_statement_room(name, judged.text(), limits)
+                }
                 Change::Declare { cursor, .. } => self.prepared.take_portal_room(cursor, limits),
                 _ => continue,
             };
@@ -560,7 +564,8 @@ impl Dialogue {
     /// could be asked for them. A failed transaction cannot even be asked how it reads a backslash.
     fn outlives_its_names(&self, judged: &Judged) -> bool {
         let unasked = self.status == b'E' && self.doubt != Doubt::Clean;
-        (self.moved || unasked) && judged.needs_names_after_an_end() || unasked && judged.text().contains('\\')
+        (self.moved || unasked) && judged.needs_names_after_an_end()
+            || unasked && judged.text().contains('\\')
     }
 
     fn refuse_after_end(&mut self, judged: &Rc<Judged>) -> Step {

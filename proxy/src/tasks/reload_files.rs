@@ -28,7 +28,10 @@ pub async fn run(started_with: Config, mut newest: watch::Receiver<Config>, shar
         if changed {
             let waiting = needs_restart(&started_with, &config);
             if !waiting.is_empty() {
-                tracing::warn!(keys = waiting.join(", "), "what these keys say now holds from the next start on");
+                tracing::warn!(
+                    keys = waiting.join(", "),
+                    "what these keys say now holds from the next start on"
+                );
             }
         }
         let now = times(&config);
