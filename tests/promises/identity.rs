@@ -1,7 +1,10 @@
 //! Who is calling: every kind of evidence, its bad twins, and what each hears in stock psql.
 
+use std::time::{Duration, SystemTime};
+
+use postern::dev::authority::spiffe_id;
 use postern_tests::raw::{PROTOCOL_3_0, Raw, error, tags};
-use postern_tests::{Login, World, claim};
+use postern_tests::{Login, Wishes, World, claim};
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -261,4 +264,85 @@ fn strangers_are_counted_and_never_named_by_what_they_sent() {
         postern_tests::field(record, "kind") == "strangers"
     });
     assert!(!record.to_string().contains("elsewhere"));
+}
+
+/// Seconds that an evidence of these tests is still good for.
+const SOON_SECONDS: u64 = 4;
+
+fn soon() -> u64 {
+    let now = SystemTime::UNIX_EPOCH.elapsed().unwrap();
+    now.as_secs() + SOON_SECONDS
+}
+
+#[test]
+fn a_session_ends_with_its_evidence_and_the_grace_its_issuer_and_workload_leave() {
+    let world = World::start(&Wishes::default());
+    // GitHub's jobs outlive their tokens by the preset's hour, unless the workload says less.
+    let short = world.resources().replace(
+        "name: report\nowner: team@shop.example",
+        "name: report\ngrace_seconds_max: 0\nowner: team@shop.example",
+    );
+    world.change("resources.yaml", &short);
+    let id = rcgen::SanType::URI(spiffe_id("migrate").try_into().unwrap());
+    let brief = world
+        .trust
+        .issue(vec![id], Duration::from_secs(SOON_SECONDS), |_| {});
+    let (certificate, key) = world.write_pair(&brief.unwrap());
+    let without_grace = world.token("report", &[("exp", claim(soon()))]);
+    let with_grace = world.token("writer", &[("exp", claim(soon()))]);
+    world.block_on(async {
+        let mut by_certificate = Raw::secure(&world, Login::Certificate(&certificate, &key)).await;
+        by_certificate
+            .start(
+                PROTOCOL_3_0,
+                &[("user", "postern"), ("database", &world.database)],
+            )
+            .await;
+        by_certificate.until_ready().await;
+        let mut by_token = Raw::log_in(&world, &without_grace).await;
+        let mut graceful = Raw::log_in(&world, &with_grace).await;
+        for ended in [&mut by_certificate, &mut by_token] {
+            let fatal = ended.until_closed().await;
+            let fatal = String::from_utf8_lossy(&fatal);
+            assert!(fatal.contains("57P01"), "{fatal}");
+        }
+        assert_eq!(tags(&graceful.query("select 1").await), "TDCZ");
+    });
+}
+
+#[test]
+fn a_session_ends_when_its_workload_expires() {
+    let world = World::start(&Wishes::default());
+    let token = world.token("report", &[]);
+    world.block_on(async {
+        let mut raw = Raw::log_in(&world, &token).await;
+        let until = jiff::Timestamp::from_second(i64::try_from(soon()).unwrap()).unwrap();
+        let text = world.resources();
+        let report = text.find("name: report").unwrap();
+        let (before, after) = text.split_at(report);
+        let after = after.replacen("2099-01-01T00:00:00Z", &until.to_string(), 1);
+        world.change("resources.yaml", &format!("{before}{after}"));
+        assert_eq!(tags(&raw.query("select 1").await), "TDCZ");
+        let fatal = raw.until_closed().await;
+        let fatal = String::from_utf8_lossy(&fatal);
+        assert!(fatal.contains("57P01"), "{fatal}");
+    });
+    world
+        .psql(Login::Token(&token), "select 1")
+        .turned_away("has expired");
+}
+
+#[test]
+fn what_a_client_asks_for_at_startup_goes_by_the_same_list_as_set() {
+    let world = World::shared();
+    let token = world.token("report", &[]);
+    let asked = [("PGOPTIONS", "-c statement_timeout=7s -c timezone=Asia/Tokyo")];
+    let shown = "show statement_timeout; show timezone";
+    let heard = world.psql_with(Login::Token(&token), &asked, shown).succeeded();
+    assert_eq!(heard, "7s\nAsia/Tokyo\n");
+    for unlisted in ["-c log_statement=none", "-c session_replication_role=replica", "-c app.tenant=7"] {
+        world
+            .psql_with(Login::Token(&token), &[("PGOPTIONS", unlisted)], "select 1")
+            .turned_away("may not set");
+    }
 }
