@@ -96,7 +96,7 @@ impl<'t> Walk<'t> {
             Class::Setting => self.setting_call(name, &arguments),
             Class::Sequence => self.sequence_call(name, &arguments)?,
             Class::ReadsAny => self.reading_call(name, &arguments)?,
-            Class::RunsSql => self.ledger.add(every_table()),
+            Class::RunsSql => return self.text_run(name, &arguments),
             Class::Notify => {
                 let channel = arguments.text(0).map(Arc::from);
                 self.on_database(Action::Notify, Detail::Channel(channel));
@@ -110,6 +110,23 @@ impl<'t> Walk<'t> {
             Class::AdvisoryLock | Class::LargeObject | Class::Catalogue => {}
             Class::Plain | Class::User | Class::Unknown => {}
         }
+        Ok(())
+    }
+
+    /// A routine that runs a text as SQL, which could do anything that the role may: it is not judged, so not
+    /// permitted. Others only read their text as a value of some type.
+    fn text_run(&mut self, name: &str, arguments: &Arguments<'t>) -> Result<(), Rejection> {
+        let runs = match name {
+            "ts_rewrite" => arguments.0.len() != 3,
+            "pg_input_is_valid" | "pg_input_error_info" => false,
+            _ => true,
+        };
+        if runs {
+            return Err(Rejection::not_understood(format!(
+                "`{name}` runs a text as SQL, and what that would do is not judged: send the query itself"
+            )));
+        }
+        self.ledger.add(every_table());
         Ok(())
     }
 
