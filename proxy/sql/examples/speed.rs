@@ -48,7 +48,7 @@ fn main() {
     };
     let catalogue = Catalogue {
         server_version: 180_000,
-        schemas: BTreeMap::from([("public".to_owned(), public)]),
+        schemas: BTreeMap::from([("public".to_owned(), public.into())]),
         ..Catalogue::default()
     };
     let search_path = ["pg_catalog".to_owned(), "public".to_owned()];

@@ -1,7 +1,7 @@
 //! What exists in the database, as far as names need it; read by the gateway, or from a file with `--catalog`.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use serde::{Deserialize, Serialize};
 
@@ -15,8 +15,9 @@ pub struct Catalogue {
     /// Counts readings of the catalogue; part of a judgement's reading.
     #[serde(default)]
     pub version: u64,
+    /// Shared between readings, since most of them do not change.
     #[serde(default)]
-    pub schemas: BTreeMap<String, Schema>,
+    pub schemas: BTreeMap<String, Arc<Schema>>,
     /// Built on first use: a catalogue is not changed in place once something was analysed with it.
     #[serde(skip)]
     pub descent: LazyDescent,

@@ -12,7 +12,7 @@ use crate::audit::Outcome;
 use crate::authorize::Permit;
 use crate::refusal::{Reason, Refusal};
 
-use super::catalogue::{read_catalogue, read_facts};
+use super::catalogue::{read_facts, read_moving};
 use super::message::{self, Error, Fields, Named, put, put_text, rows_of};
 use super::refusal::put_refusal;
 use super::request::{Asked, Dialogue, Doubt, Expected, Own, Parsing, Source};
@@ -438,11 +438,8 @@ impl Dialogue {
             Err(error) => return unusable(error),
         };
         let shared = self.names.newest();
-        let catalogue = match read_catalogue(
-            catalogue,
-            Some(&shared),
-            self.shared.limits.catalogue_relations_max,
-        ) {
+        let relations_max = self.shared.limits.catalogue_relations_max;
+        let catalogue = match read_moving(catalogue, &shared, relations_max) {
             Ok(catalogue) => catalogue,
             Err(error) => return unusable(error),
         };

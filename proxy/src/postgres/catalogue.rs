@@ -54,6 +54,11 @@ pub fn catalogue_query() -> &'static str {
     &CATALOGUE
 }
 
+/// Asks for what a session can have changed: everything but the contents of [`FIXED_SCHEMAS`].
+pub fn moving_query() -> &'static str {
+    &MOVING
+}
+
 pub fn read_facts(json: &str) -> Result<Facts, Error> {
     Ok(serde_json::from_str(json)?)
 }
@@ -64,8 +69,36 @@ pub fn read_catalogue(
     known: Option<&Arc<Catalogue>>,
     relations_max: usize,
 ) -> Result<Arc<Catalogue>, Error> {
-    static VERSION: AtomicU64 = AtomicU64::new(1);
+    versioned(serde_json::from_str(json)?, known, relations_max)
+}
+
+/// Reads what [`moving_query`] tells, beside what is known of the schemas that it leaves out.
+pub fn read_moving(
+    json: &str,
+    known: &Arc<Catalogue>,
+    relations_max: usize,
+) -> Result<Arc<Catalogue>, Error> {
     let mut catalogue: Catalogue = serde_json::from_str(json)?;
+    for name in FIXED_SCHEMAS {
+        let (Some(told), Some(fixed)) = (catalogue.schemas.get_mut(name), known.schemas.get(name)) else {
+            continue;
+        };
+        // A cast to a built-in type may be anybody's.
+        let mut whole = fixed.clone();
+        if whole.casts != told.casts {
+            Arc::make_mut(&mut whole).casts = told.casts.clone();
+        }
+        *told = whole;
+    }
+    versioned(catalogue, Some(known), relations_max)
+}
+
+fn versioned(
+    mut catalogue: Catalogue,
+    known: Option<&Arc<Catalogue>>,
+    relations_max: usize,
+) -> Result<Arc<Catalogue>, Error> {
+    static VERSION: AtomicU64 = AtomicU64::new(1);
     if catalogue
         .schemas
         .values()
@@ -86,7 +119,32 @@ pub fn read_catalogue(
 }
 
 static FACTS: LazyLock<String> = LazyLock::new(|| qualified(FACTS_TEXT));
-static CATALOGUE: LazyLock<String> = LazyLock::new(|| qualified(CATALOGUE_TEXT));
+static CATALOGUE: LazyLock<String> = LazyLock::new(|| qualified(&moving(|_| "true".to_owned())));
+static MOVING: LazyLock<String> = LazyLock::new(|| {
+    let names: Vec<String> = FIXED_SCHEMAS.iter().map(|name| format!("'{name}'")).collect();
+    qualified(&moving(|column| {
+        format!(
+            "{column} <> ALL (ARRAY(SELECT s.oid FROM pg_catalog.pg_namespace s \
+             WHERE s.nspname = ANY (ARRAY[{}]::pg_catalog.name[])))",
+            names.join(", ")
+        )
+    }))
+});
+
+/// Schemas that only a superuser or an extension adds to. They are most of a small database's names, and a
+/// name that is newer than what was read of them is unknown, which is judged as the worst it could be.
+const FIXED_SCHEMAS: [&str; 2] = ["pg_catalog", "information_schema"];
+
+/// The catalogue's text with this condition for each `{moving column}`.
+fn moving(condition: impl Fn(&str) -> String) -> String {
+    let mut parts = CATALOGUE_TEXT.split("{moving ");
+    let mut text = parts.next().unwrap_or_default().to_owned();
+    for (column, rest) in parts.filter_map(|part| part.split_once('}')) {
+        text.push_str(&condition(column));
+        text.push_str(rest);
+    }
+    text
+}
 
 /// Makes every operator of our own texts `pg_catalog`'s.
 fn qualified(text: &str) -> String {
@@ -154,16 +212,16 @@ const CATALOGUE_TEXT: &str = "WITH code (relid) AS (
       JOIN pg_catalog.pg_namespace rn ON rn.oid = rc.relnamespace
       WHERE k.conrelid = c.oid AND k.contype = 'f'::pg_catalog.\"char\"), '[]'::pg_catalog.json),
     'runs_code', EXISTS (SELECT 1 FROM code WHERE code.relid = c.oid)))
-  FROM pg_catalog.pg_class c WHERE c.relkind <> 't'::pg_catalog.\"char\" GROUP BY c.relnamespace
+  FROM pg_catalog.pg_class c WHERE c.relkind <> 't'::pg_catalog.\"char\" AND {moving c.relnamespace} GROUP BY c.relnamespace
 ), routines (namespace, list) AS (
   SELECT f.pronamespace, pg_catalog.json_agg(DISTINCT f.proname::pg_catalog.text)
-  FROM pg_catalog.pg_proc f GROUP BY f.pronamespace
+  FROM pg_catalog.pg_proc f WHERE {moving f.pronamespace} GROUP BY f.pronamespace
 ), operators (namespace, list) AS (
   SELECT o.oprnamespace, pg_catalog.json_agg(DISTINCT o.oprname::pg_catalog.text)
-  FROM pg_catalog.pg_operator o GROUP BY o.oprnamespace
+  FROM pg_catalog.pg_operator o WHERE {moving o.oprnamespace} GROUP BY o.oprnamespace
 ), types (namespace, list) AS (
   SELECT t.typnamespace, pg_catalog.json_agg(t.typname)
-  FROM pg_catalog.pg_type t WHERE t.typrelid = 0::pg_catalog.oid GROUP BY t.typnamespace
+  FROM pg_catalog.pg_type t WHERE t.typrelid = 0::pg_catalog.oid AND {moving t.typnamespace} GROUP BY t.typnamespace
 ), casts (namespace, list) AS (
   SELECT by_type.namespace, pg_catalog.json_object_agg(by_type.name, by_type.list) FROM (
     SELECT t.typnamespace, t.typname, pg_catalog.json_agg(pg_catalog.json_build_array(n.nspname, f.proname))
@@ -334,4 +392,47 @@ pub async fn load(
     let json = connected.wire.ask_one(catalogue_query()).await?;
     connected.wire.goodbye().await;
     Ok(read_catalogue(&json, known, limits.catalogue_relations_max)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn catalogue(schemas: &str) -> String {
+        format!("{{\"database\": \"d\", \"server_version\": 150000, \"schemas\": {{{schemas}}}}}")
+    }
+
+    const FIXED: &str = r#""pg_catalog": {"routines": ["lower"], "types": ["text"]}"#;
+    const PUBLIC: &str = r#""public": {"relations": {"t": {"columns": ["a"]}}}"#;
+
+    #[test]
+    fn what_a_session_tells_is_joined_with_what_is_known_of_the_fixed_schemas() {
+        let known = read_catalogue(&catalogue(&format!("{FIXED}, {PUBLIC}")), None, 10).unwrap();
+        let told = catalogue(&format!(r#""pg_catalog": {{}}, {PUBLIC}"#));
+        let same = read_moving(&told, &known, 10).unwrap();
+        assert!(Arc::ptr_eq(&same, &known), "nothing has moved");
+
+        let told = catalogue(r#""pg_catalog": {}, "public": {}"#);
+        let moved = read_moving(&told, &known, 10).unwrap();
+        assert_ne!(moved.version, known.version);
+        assert!(moved.relation("public", "t").is_none());
+        assert!(moved.schemas["pg_catalog"].routines.contains("lower"));
+    }
+
+    #[test]
+    fn a_cast_to_a_built_in_type_is_never_taken_for_known() {
+        let known = read_catalogue(&catalogue(FIXED), None, 10).unwrap();
+        let told = catalogue(r#""pg_catalog": {"casts": {"text": [["public", "evil"]]}}"#);
+        let moved = read_moving(&told, &known, 10).unwrap();
+        let fixed = &moved.schemas["pg_catalog"];
+        assert!(fixed.casts.contains_key("text") && fixed.routines.contains("lower"));
+        assert!(!known.schemas["pg_catalog"].casts.contains_key("text"));
+    }
+
+    #[test]
+    fn only_the_contents_of_fixed_schemas_are_left_out() {
+        assert!(!catalogue_query().contains("{moving") && !moving_query().contains("{moving"));
+        assert!(!catalogue_query().contains("ALL (ARRAY(SELECT"));
+        assert_eq!(moving_query().matches("ALL (ARRAY(SELECT").count(), 4);
+    }
 }

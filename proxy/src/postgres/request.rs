@@ -13,7 +13,7 @@ use postern_sql::{Change, Discard, SettingValue, Statement};
 use crate::authorize::{Authorizer, Judged, Permit, Reading, Recorder, View};
 use crate::refusal::{Reason, Refusal};
 
-use super::catalogue::{SharedCatalogue, catalogue_query, facts_query};
+use super::catalogue::{SharedCatalogue, facts_query, moving_query};
 use super::message::{self, Frontend, Named};
 use super::prepared::{Prepared, unknown};
 use super::refusal::put_refusal;
@@ -630,7 +630,7 @@ impl Dialogue {
             );
             statements.push(set_statement("application_name", &self.our_name));
         }
-        statements.extend([facts_query().to_owned(), catalogue_query().to_owned()]);
+        statements.extend([facts_query().to_owned(), moving_query().to_owned()]);
         for (number, text) in statements.iter().enumerate() {
             let name = format!("{OWN_PREFIX}{number}");
             message::put_parse(&mut self.to_server, &name, text);

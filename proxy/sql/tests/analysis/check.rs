@@ -98,7 +98,7 @@ pub fn catalogue() -> Catalogue {
         database: "orders".to_owned(),
         server_version: 180_000,
         version: 1,
-        schemas: BTreeMap::from([("public".to_owned(), public), ("secret".to_owned(), secret)]),
+        schemas: BTreeMap::from([("public".to_owned(), public.into()), ("secret".to_owned(), secret.into())]),
         ..Catalogue::default()
     }
 }

@@ -1,5 +1,7 @@
 //! Names that move: several statements in one text, search paths, temporary relations.
 
+use std::sync::Arc;
+
 use crate::check::{analysed_with, catalogue, check, check_not_understood, check_on, effects_of};
 
 #[test]
@@ -121,7 +123,7 @@ fn a_renamed_relation_keeps_what_its_old_name_forbids() {
 #[test]
 fn temporary_relations_stand_in_the_sessions_own_schema() {
     let mut catalogue = catalogue();
-    let own = catalogue.schemas.entry("pg_temp_3".to_owned()).or_default();
+    let own = Arc::make_mut(catalogue.schemas.entry("pg_temp_3".to_owned()).or_default());
     own.relations.insert(
         "customers".to_owned(),
         postern_sql::Relation {

@@ -1,5 +1,7 @@
 //! Functions, operators, casts and types: whose code runs.
 
+use std::sync::Arc;
+
 use postern_sql::routines::class_of;
 use postern_sql::{Class, Rejection};
 
@@ -202,7 +204,7 @@ fn pg_dumps_own_way_to_set_a_setting_is_known_by_its_exact_text() {
         );
     }
     let mut shadowed = catalogue();
-    let public = shadowed.schemas.get_mut("public").unwrap();
+    let public = Arc::make_mut(shadowed.schemas.get_mut("public").unwrap());
     let orders = public.relations.get("orders").unwrap().clone();
     public.relations.insert("pg_settings".to_owned(), orders);
     let found = analysed_with(text, &shadowed, &["public", "pg_catalog"]).unwrap();
@@ -285,11 +287,8 @@ fn words_that_an_older_server_reads_as_names_are_refused_there() {
             "{text}: {found:?}"
         );
     }
-    old.schemas
-        .get_mut("public")
-        .unwrap()
-        .routines
-        .insert("json_object".to_owned());
+    let public = Arc::make_mut(old.schemas.get_mut("public").unwrap());
+    public.routines.insert("json_object".to_owned());
     let text = "SELECT json_object('{a,b}')";
     let found = analysed_with(text, &old, &["pg_catalog", "public"]).unwrap();
     assert_eq!(
