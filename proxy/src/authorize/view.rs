@@ -8,7 +8,7 @@ use postern_policies::{Answer, Context, Question, Resource, Run, Slice};
 use postern_sql::{Detail, Effect, Object};
 
 use super::words::{detail_of, worded};
-use super::{Authorizer, Judged, Reading};
+use super::{Judged, Reading};
 use crate::audit;
 use crate::refusal::Refusal;
 
@@ -25,26 +25,10 @@ impl View {
     pub fn policy_epoch(&self) -> u64 {
         self.facts.policy_epoch
     }
-}
 
-/// Everything beside the statement that a decision may hang on, but for the time.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct ViewFacts {
-    pub policy_epoch: u64,
-    pub workload: String,
-    pub segments: Vec<String>,
-    pub target: String,
-    pub database: String,
-    pub role: String,
-    pub source: IpAddr,
-    pub evidence: &'static str,
-    pub run: Option<Run>,
-}
-
-impl Authorizer {
-    /// Whether this view may read every column of every relation that the statements name: only then may
+    /// Whether it may read every column of every relation that the statements name: only then may
     /// it see what the server quotes from rows in its errors.
-    pub fn may_read_all(&self, view: &View, reading: &Reading, judged: &Judged) -> bool {
+    pub fn may_read_all(&self, reading: &Reading, judged: &Judged) -> bool {
         judged
             .analysis
             .statements
@@ -56,7 +40,7 @@ impl Authorizer {
                     Some(relation) => relation.columns.iter().cloned().collect(),
                     None => BTreeSet::from(["*".to_owned()]),
                 };
-                let facts = &view.facts;
+                let facts = &self.facts;
                 let mut context = context(facts);
                 context.columns = Some(&columns);
                 context.rows_only = Some(false);
@@ -66,7 +50,7 @@ impl Authorizer {
                     schema,
                     name,
                 };
-                view.slice
+                self.slice
                     .decide(&Question {
                         action: "select",
                         resource,
@@ -78,8 +62,8 @@ impl Authorizer {
     }
 
     /// Whether the workload may be in this database under this role at all; asked when a session opens.
-    pub fn may_enter(&self, view: &View) -> Result<(), Refusal> {
-        let facts = &view.facts;
+    pub fn may_enter(&self) -> Result<(), Refusal> {
+        let facts = &self.facts;
         let database = Resource::Database {
             target: &facts.target,
             database: &facts.database,
@@ -93,7 +77,7 @@ impl Authorizer {
             ("assume", role, "assume the role"),
         ];
         for (action, resource, words) in asked {
-            let answer = view.slice.decide(&Question {
+            let answer = self.slice.decide(&Question {
                 action,
                 resource,
                 context: context(facts),
@@ -111,6 +95,20 @@ impl Authorizer {
         }
         Ok(())
     }
+}
+
+/// Everything beside the statement that a decision may hang on, but for the time.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct ViewFacts {
+    pub policy_epoch: u64,
+    pub workload: String,
+    pub segments: Vec<String>,
+    pub target: String,
+    pub database: String,
+    pub role: String,
+    pub source: IpAddr,
+    pub evidence: &'static str,
+    pub run: Option<Run>,
 }
 
 pub(super) fn ask(view: &View, effect: &Effect) -> Answer {
