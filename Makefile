@@ -21,6 +21,6 @@ test:
 	cargo test --locked --workspace --no-fail-fast
 
 lint:
-	@.ci/needs dev
+	@.ci/needs lint
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets -- --deny warnings

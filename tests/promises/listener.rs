@@ -54,7 +54,7 @@ fn nobody_else_can_tell_an_address() {
         tokio::io::AsyncReadExt::read_to_end(&mut socket, &mut answer)
             .await
             .unwrap();
-        let answer = String::from_utf8_lossy(&answer).into_owned();
+        let answer = answer.escape_ascii().to_string();
         assert!(answer.is_empty() || answer.contains("08P01"), "{answer}");
     });
 }

@@ -81,7 +81,7 @@ fn a_gateway_that_hears_nothing_ends_its_sessions_when_the_lease_runs_out() {
         let mut raw = Raw::log_in(world, &token).await;
         raw.query("select 1").await;
         let fatal = raw.until_closed().await;
-        let fatal = String::from_utf8_lossy(&fatal);
+        let fatal = fatal.escape_ascii().to_string();
         assert!(fatal.contains("57P01"), "{fatal}");
     });
     world

@@ -79,7 +79,7 @@ fn the_sample_pipeline_meets_every_outcome_and_its_lines_do_what_the_page_says()
     let output = shell.output().unwrap();
     assert_eq!(output.status.code(), Some(3), "{output:?}");
     assert!(
-        String::from_utf8_lossy(&output.stdout).contains("email"),
+        output.stdout.escape_ascii().to_string().contains("email"),
         "{output:?}"
     );
 

@@ -221,7 +221,7 @@ fn a_server_that_asks_for_less_than_scram_hears_no_password() {
     for (name, (_, heard)) in &servers {
         ask(&world, name, "select 1").turned_away("did not prove itself");
         let sent = heard.recv_timeout(postern_tests::PATIENCE).unwrap();
-        let sent = String::from_utf8_lossy(&sent);
+        let sent = sent.escape_ascii().to_string();
         assert!(
             sent.contains("shop_reader"),
             "{name}: the gateway came to its login: {sent}"

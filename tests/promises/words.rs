@@ -6,11 +6,8 @@ use postern_tests::{Login, World};
 use serde_json::Value;
 
 fn text(output: &Output) -> String {
-    format!(
-        "{}{}",
-        String::from_utf8_lossy(&output.stdout),
-        String::from_utf8_lossy(&output.stderr)
-    )
+    let said = [&output.stdout[..], &output.stderr].concat();
+    String::from_utf8(said).unwrap_or_else(|error| panic!("{error}: {output:?}"))
 }
 
 fn json(output: &Output) -> Value {

@@ -92,7 +92,7 @@ async fn serve(mut socket: TcpStream) -> std::io::Result<()> {
         let length = socket.read_u32().await?;
         let mut body = vec![0; usize::try_from(length).unwrap_or(4) - 4];
         socket.read_exact(&mut body).await?;
-        let text = String::from_utf8_lossy(&body).into_owned();
+        let text = String::from_utf8(body).map_err(std::io::Error::other)?;
         if tag == b'P' && mischief == Some(Mischief::EndlessNames) {
             forever(&mut socket, &row("{}")).await?;
         }
@@ -180,7 +180,7 @@ async fn scram(socket: &mut TcpStream) -> std::io::Result<()> {
     let length = socket.read_u32().await?;
     let mut first = vec![0; usize::try_from(length).unwrap_or(4) - 4];
     socket.read_exact(&mut first).await?;
-    let first = String::from_utf8_lossy(&first).into_owned();
+    let first = String::from_utf8(first).map_err(std::io::Error::other)?;
     let nonce = first.split("r=").nth(1).unwrap_or_default();
     let challenge = format!("r={nonce}server,s=c2FsdA==,i=1000000");
     let challenge = [&11_u32.to_be_bytes()[..], challenge.as_bytes()].concat();

@@ -7,7 +7,10 @@ use postern_policies::Run;
 use postern_sql::{Action, Catalogue, Detail, Effect, Object};
 use serde::{Deserialize, Serialize};
 
-use super::{Place, Rules, View, ViewFacts, ask, detail_of, recorded, rejected};
+use super::part::recorded;
+use super::view::ask;
+use super::words::{detail_of, rejected};
+use super::{Place, Rules, View, ViewFacts};
 
 /// What would be asked.
 #[derive(Clone, Debug, Serialize, Deserialize)]

@@ -151,7 +151,7 @@ async fn open(
         return Err(Refusal::from(&Ended::Unheard));
     }
     let view = view(identity, &place, source, rules, &worker.authorizer);
-    worker.authorizer.may_enter(&view)?;
+    view.may_enter()?;
     let session = shared.sessions.open(identity.clone(), &place.target, source)?;
     record.session = session.id().to_vec();
     Ok((session, place, view))

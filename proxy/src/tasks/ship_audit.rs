@@ -139,7 +139,7 @@ impl Shipped {
             _ => Reader::open(path, file_first)?,
         };
         while reader.next_number() < first_number {
-            reader.next()?;
+            reader.next_record()?;
         }
         let last = file_last.map_or(written, |last| last.min(written));
         let (mut records, mut batch_bytes) = (Vec::new(), 0);
@@ -147,7 +147,7 @@ impl Shipped {
             && batch_bytes < BATCH_BYTES_MAX
             && records.len() < BATCH_RECORDS_MAX
         {
-            let record = reader.next()?;
+            let record = reader.next_record()?;
             batch_bytes += record.len();
             records.push(record.to_vec());
         }

@@ -15,7 +15,7 @@ const PIECE_BYTES: usize = 64 * 1024;
 pub struct Reader {
     path: PathBuf,
     file: File,
-    /// The number of the record that [`Reader::next`] gives.
+    /// The number of the record that [`Reader::next_record`] gives.
     next_number: u64,
     /// Where in the file `piece` begins.
     offset: u64,
@@ -45,7 +45,7 @@ impl Reader {
     }
 
     /// The next record. Call it only for a number that is written: what cannot be read then is an error.
-    pub fn next(&mut self) -> io::Result<&[u8]> {
+    pub fn next_record(&mut self) -> io::Result<&[u8]> {
         let bytes = match self.ahead() {
             Some(bytes) => bytes,
             None => {

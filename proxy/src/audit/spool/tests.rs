@@ -112,7 +112,7 @@ fn a_torn_last_frame_is_cut_and_loses_nothing_before_it() {
     let frame_bytes = end / 3;
     for cut in 1..=frame_bytes {
         let file = OpenOptions::new().write(true).open(&path).unwrap();
-        file.write_all_at(&vec![0; 20], end - cut).unwrap();
+        file.write_all_at(&[0; 20], end - cut).unwrap();
         let (_, earlier) = open(folder.path(), 100 + cut);
         assert_eq!(earlier.first().unwrap().written(), 2, "cut {cut}");
         // Put back what was cut, for the next round.
@@ -260,7 +260,7 @@ fn what_was_read_ahead_before_it_was_written_is_read_again() {
     let (path, first, _) = spool.progress().file_of(1).unwrap();
     let mut reader = reader::Reader::open(path, first).unwrap();
     for number in 1..40 {
-        let read = Record::decode(reader.next().unwrap()).unwrap();
+        let read = Record::decode(reader.next_record().unwrap()).unwrap();
         assert_eq!(read.number, number);
         spool.note(record(Kind::Intent, 0)).unwrap();
     }
@@ -284,12 +284,15 @@ fn a_record_longer_than_a_piece_is_read_whole_and_a_damaged_one_is_an_error() {
     let (path, first, _) = spool.progress().file_of(1).unwrap();
     let mut reader = reader::Reader::open(path.clone(), first).unwrap();
     for bytes in [10, 200_000, 10] {
-        assert_eq!(reader.next().unwrap().len(), bytes);
+        assert_eq!(reader.next_record().unwrap().len(), bytes);
     }
     let mut damaged = fs::read(&path).unwrap();
     damaged[100_000] ^= 1;
     fs::write(&path, damaged).unwrap();
     let mut reader = reader::Reader::open(path, first).unwrap();
-    reader.next().unwrap();
-    assert_eq!(reader.next().unwrap_err().kind(), io::ErrorKind::InvalidData);
+    reader.next_record().unwrap();
+    assert_eq!(
+        reader.next_record().unwrap_err().kind(),
+        io::ErrorKind::InvalidData
+    );
 }

@@ -1,0 +1,50 @@
+//! By what a judgement is remembered, and how much of the room for them it takes.
+
+use std::rc::Rc;
+
+use quick_cache::{Equivalent, Weighter};
+
+use super::Judged;
+use crate::config::Limits;
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Key {
+    pub(super) text: Box<str>,
+    pub(super) reading: u64,
+    pub(super) view: u64,
+}
+
+#[derive(Hash)]
+pub(super) struct KeyRef<'a> {
+    pub(super) text: &'a str,
+    pub(super) reading: u64,
+    pub(super) view: u64,
+}
+
+impl Equivalent<Key> for KeyRef<'_> {
+    fn equivalent(&self, key: &Key) -> bool {
+        self.reading == key.reading && self.view == key.view && self.text == &*key.text
+    }
+}
+
+/// The weight of a remembered judgement: its bytes, but never less than keeps their number within its limit.
+#[derive(Clone)]
+pub(super) struct TextBytes {
+    least: u64,
+}
+
+impl TextBytes {
+    pub(super) fn within(limits: &Limits) -> TextBytes {
+        let count_max = limits.judged_cached_max.max(1);
+        TextBytes {
+            least: limits.judged_cached_bytes_max.div_ceil(count_max) as u64,
+        }
+    }
+}
+
+impl Weighter<Key, Rc<Judged>> for TextBytes {
+    fn weight(&self, key: &Key, judged: &Rc<Judged>) -> u64 {
+        self.least
+            .max((2 * key.text.len() + judged.part.len() + 512) as u64)
+    }
+}
