@@ -340,7 +340,11 @@ fn what_a_client_asks_for_at_startup_goes_by_the_same_list_as_set() {
     let shown = "show statement_timeout; show timezone";
     let heard = world.psql_with(Login::Token(&token), &asked, shown).succeeded();
     assert_eq!(heard, "7s\nAsia/Tokyo\n");
-    for unlisted in ["-c log_statement=none", "-c session_replication_role=replica", "-c app.tenant=7"] {
+    for unlisted in [
+        "-c log_statement=none",
+        "-c session_replication_role=replica",
+        "-c app.tenant=7",
+    ] {
         world
             .psql_with(Login::Token(&token), &[("PGOPTIONS", unlisted)], "select 1")
             .turned_away("may not set");

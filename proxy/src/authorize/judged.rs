@@ -1,8 +1,11 @@
 //! The judgement of one text: permitted, refused, or to be decided anew each time.
 
+use std::rc::Rc;
+
 use postern_policies::{Attribute, Reason as Why};
 use postern_sql::{Analysis, Change, Object, Statement};
 
+use super::answered::Answered;
 use super::view::ask;
 use super::words::{detail_of, worded, words};
 use super::{Reading, View};
@@ -17,7 +20,7 @@ pub struct Judged {
     pub(super) text: Box<str>,
     pub(super) reading: u64,
     pub(super) view: u64,
-    pub(super) verdict: Verdict,
+    pub(super) answered: Rc<Answered>,
     pub(super) analysis: Analysis,
     /// The record's fields that this text gives, encoded once.
     pub(super) part: Vec<u8>,
@@ -51,7 +54,7 @@ impl Judged {
 
     /// Whether the judgement hangs on what names mean, and so on the session's catalogue.
     pub fn needs_names(&self) -> bool {
-        match &self.verdict {
+        match &self.answered.verdict {
             Verdict::Refused(refusal) if refusal.reason == Reason::Syntax => return false,
             Verdict::Refused(_) if self.analysis.statements.is_empty() => return true,
             _ => {}
@@ -76,7 +79,7 @@ impl Judged {
 
     /// The refusal of a text that is refused whatever the time.
     pub fn refusal(&self) -> Option<&Refusal> {
-        match &self.verdict {
+        match &self.answered.verdict {
             Verdict::Refused(refusal) => Some(refusal),
             Verdict::Permitted | Verdict::Timed => None,
         }

@@ -4,6 +4,7 @@
 //! remembered by exactly what it depends on: the text, the [`Reading`] that fixes its meaning, and the
 //! [`View`] that says who asks. Read [`Authorizer::permit`] first.
 
+mod answered;
 mod judged;
 mod part;
 mod remembered;
@@ -30,7 +31,8 @@ use crate::audit::{self, Audit, Entry};
 use crate::config::Limits;
 use crate::refusal::Refusal;
 
-use judged::{Verdict, decide_all, verdict};
+use answered::{Answered, Answers};
+use judged::{Verdict, decide_all};
 use remembered::{Key, KeyRef, TextBytes};
 use words::rejected;
 
@@ -84,6 +86,7 @@ pub struct Authorizer {
     digest_key: hmac::Key,
     refusals_per_minute_max: u32,
     judged: RefCell<unsync::Cache<Key, Rc<Judged>, TextBytes>>,
+    answers: Answers,
     readings: RefCell<HashMap<ReadingKey, Weak<Reading>>>,
     views: RefCell<HashMap<ViewFacts, Weak<View>>>,
     ids: Cell<u64>,
@@ -103,6 +106,7 @@ impl Authorizer {
                 weight,
                 TextBytes::within(limits),
             )),
+            answers: Answers::new(limits),
             readings: RefCell::default(),
             views: RefCell::default(),
             ids: Cell::new(1),
@@ -208,7 +212,7 @@ impl Authorizer {
         also: Option<&Rc<Judged>>,
     ) -> Result<Permit, Refusal> {
         for asked in std::iter::once(judged).chain(also) {
-            match &asked.verdict {
+            match &asked.answered.verdict {
                 Verdict::Permitted => {}
                 Verdict::Refused(refusal) => return Err(self.refuse(recorder, Some(asked), refusal.clone())),
                 Verdict::Timed => {
@@ -240,7 +244,7 @@ impl Authorizer {
         judged: &Rc<Judged>,
         name: &str,
     ) -> Result<(), Refusal> {
-        match &judged.verdict {
+        match &judged.answered.verdict {
             Verdict::Permitted => {}
             Verdict::Refused(refusal) => return Err(self.refuse(recorder, Some(judged), refusal.clone())),
             Verdict::Timed => {
@@ -320,16 +324,19 @@ impl Authorizer {
             role: &reading.role,
             standard_conforming_strings: reading.standard_conforming_strings,
         };
-        let (verdict, analysis) = match postern_sql::analyse(text, &read) {
-            Ok(analysis) => (verdict(view, &analysis), analysis),
-            Err(rejection) => (Verdict::Refused(rejected(rejection)), Analysis::default()),
+        let (answered, analysis) = match postern_sql::analyse(text, &read) {
+            Ok(analysis) => (self.answers.of(view, &analysis), analysis),
+            Err(rejection) => (
+                Rc::new(Answered::untold(view, rejected(rejection))),
+                Analysis::default(),
+            ),
         };
-        let part = self.statement_part(view, reading, text, &verdict, &analysis);
+        let part = self.text_part(view, reading, text, &answered);
         Judged {
             text: text.into(),
             reading: reading.id,
             view: view.id,
-            verdict,
+            answered,
             analysis,
             part,
         }

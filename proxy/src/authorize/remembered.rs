@@ -35,11 +35,16 @@ pub(super) struct TextBytes {
 
 impl TextBytes {
     pub(super) fn within(limits: &Limits) -> TextBytes {
-        let count_max = limits.judged_cached_max.max(1);
         TextBytes {
-            least: limits.judged_cached_bytes_max.div_ceil(count_max) as u64,
+            least: least_weight(limits),
         }
     }
+}
+
+/// With no entry lighter than this, a limit on bytes is a limit on their number too.
+pub(super) fn least_weight(limits: &Limits) -> u64 {
+    let count_max = limits.judged_cached_max.max(1);
+    limits.judged_cached_bytes_max.div_ceil(count_max) as u64
 }
 
 impl Weighter<Key, Rc<Judged>> for TextBytes {

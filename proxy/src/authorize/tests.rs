@@ -1,4 +1,4 @@
-//! What is remembered stays within its limits.
+//! What is remembered: by what it hangs on, and within its limits.
 
 use super::*;
 use crate::audit::spool::{Room, Spool};
@@ -17,12 +17,9 @@ fn authorizer(folder: &std::path::Path, limits: &Limits) -> Authorizer {
     Authorizer::new(audit, key, limits)
 }
 
-fn remembered(limits: &Limits, texts: usize) -> (usize, u64) {
-    let folder = tempfile::tempdir().unwrap();
-    let authorizer = authorizer(folder.path(), limits);
-    let reading = authorizer.reading(&Arc::default(), Vec::new(), "role", true);
+fn view(authorizer: &Authorizer, policy_epoch: u64) -> Rc<View> {
     let facts = ViewFacts {
-        policy_epoch: 1,
+        policy_epoch,
         workload: "report".into(),
         segments: Vec::new(),
         target: "shop".into(),
@@ -34,7 +31,14 @@ fn remembered(limits: &Limits, texts: usize) -> (usize, u64) {
     };
     let rules = Rules::load(postern_link::snapshot::Snapshot::default()).unwrap();
     let slice = |facts: &ViewFacts| rules.policies.slice(&facts.workload, &facts.segments);
-    let view = authorizer.view(facts, slice, false);
+    authorizer.view(facts, slice, false)
+}
+
+fn remembered(limits: &Limits, texts: usize) -> (usize, u64) {
+    let folder = tempfile::tempdir().unwrap();
+    let authorizer = authorizer(folder.path(), limits);
+    let reading = authorizer.reading(&Arc::default(), Vec::new(), "role", true);
+    let view = view(&authorizer, 1);
     for number in 0..texts {
         authorizer.judge(&view, &reading, &format!("select {number}"));
     }
@@ -63,4 +67,45 @@ fn only_so_many_bytes_of_judged_statements_are_remembered() {
         bytes <= 10_000 && (5..20).contains(&count),
         "{count} with {bytes} bytes"
     );
+}
+
+#[test]
+fn texts_that_ask_for_the_same_share_the_answer_and_no_others_do() {
+    let folder = tempfile::tempdir().unwrap();
+    let authorizer = authorizer(folder.path(), &Limits::default());
+    let reading = authorizer.reading(&Arc::default(), Vec::new(), "role", true);
+    let (today, tomorrow) = (view(&authorizer, 1), view(&authorizer, 2));
+    let judge = |view: &View, text| authorizer.judge(view, &reading, text);
+    let first = judge(&today, "select a from t where b = 1");
+    let shares = |view, text| Rc::ptr_eq(&first.answered, &judge(view, text).answered);
+    assert!(shares(&today, "select a from t where b = 2"));
+    assert!(!shares(&tomorrow, "select a from t where b = 1"));
+    for other in [
+        "select c from t where b = 1",
+        "select a from u where b = 1",
+        "update t set a = 1 where b = 1",
+        "select a from t where b = 1 for update",
+        "select a from t where b = 1; select c from t",
+        "select a from t where b = ",
+    ] {
+        assert!(!shares(&today, other), "{other}");
+    }
+}
+
+#[test]
+fn a_filter_and_a_setting_are_part_of_what_is_asked() {
+    let folder = tempfile::tempdir().unwrap();
+    let authorizer = authorizer(folder.path(), &Limits::default());
+    let reading = authorizer.reading(&Arc::default(), Vec::new(), "role", true);
+    let view = view(&authorizer, 1);
+    for (one, other) in [
+        ("delete from t where a = 1", "delete from t"),
+        ("set timezone = 'UTC'", "set timezone = 'Asia/Tokyo'"),
+        ("set timezone = 'UTC'", "reset timezone"),
+        ("lock t in share mode", "lock t in access share mode"),
+    ] {
+        let one = authorizer.judge(&view, &reading, one);
+        let other = authorizer.judge(&view, &reading, other);
+        assert!(!Rc::ptr_eq(&one.answered, &other.answered), "{}", one.text());
+    }
 }

@@ -98,7 +98,10 @@ pub fn catalogue() -> Catalogue {
         database: "orders".to_owned(),
         server_version: 180_000,
         version: 1,
-        schemas: BTreeMap::from([("public".to_owned(), public.into()), ("secret".to_owned(), secret.into())]),
+        schemas: BTreeMap::from([
+            ("public".to_owned(), public.into()),
+            ("secret".to_owned(), secret.into()),
+        ]),
         ..Catalogue::default()
     }
 }
