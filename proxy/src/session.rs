@@ -137,6 +137,8 @@ impl Drop for Session {
 #[derive(Debug)]
 pub struct Sessions {
     live: DashMap<Uuid, Arc<Live>>,
+    /// Held from the look at a limit to the listing, or the workers together would list more than it.
+    opening: Mutex<()>,
     sessions_max: usize,
 }
 
@@ -144,6 +146,7 @@ impl Sessions {
     pub fn with_capacity(sessions_max: usize) -> Arc<Sessions> {
         Arc::new(Sessions {
             live: DashMap::new(),
+            opening: Mutex::new(()),
             sessions_max,
         })
     }
@@ -160,6 +163,7 @@ impl Sessions {
                 .detail(detail)
                 .hint("close some and connect again")
         };
+        let _opening = self.opening.lock().unwrap_or_else(PoisonError::into_inner);
         if self.live.len() >= self.sessions_max {
             return Err(overloaded("the gateway's limit is `sessions_max`".into()));
         }
@@ -196,5 +200,43 @@ impl Sessions {
     /// All sessions now; a copy, so that no guard is held while something is done with them.
     pub fn all(&self) -> Vec<Arc<Live>> {
         self.live.iter().map(|live| live.value().clone()).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+
+    use super::*;
+    use crate::identity::tests::someone;
+
+    /// As many as there are threads come at once, again and again; gives the most that were let in together.
+    fn most_at_once(sessions_max: usize, identity: &Identity) -> usize {
+        const THREADS: usize = 8;
+        let source = IpAddr::from([192, 0, 2, 1]);
+        let sessions = Sessions::with_capacity(sessions_max);
+        let start = std::sync::Barrier::new(THREADS);
+        let round = || {
+            let come = || {
+                start.wait();
+                sessions.open(identity.clone(), "shop", source).ok()
+            };
+            thread::scope(|scope| {
+                let coming: Vec<_> = (0..THREADS).map(|_| scope.spawn(come)).collect();
+                let inside: Vec<_> = coming.into_iter().map(|one| one.join().unwrap()).collect();
+                inside.iter().flatten().count()
+            })
+        };
+        (0..500).map(|_| round()).max().unwrap_or_default()
+    }
+
+    #[test]
+    fn however_many_come_at_once_no_more_than_sessions_max_are_let_in() {
+        assert_eq!(most_at_once(2, &someone(None)), 2);
+    }
+
+    #[test]
+    fn however_many_come_at_once_no_more_than_the_workload_s_own_limit_are_let_in() {
+        assert_eq!(most_at_once(1_000, &someone(Some(2))), 2);
     }
 }

@@ -25,7 +25,7 @@ mod rules;
 mod shape;
 mod spiffe;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod token;
 
 use std::collections::BTreeMap;

@@ -3,7 +3,6 @@
 //! State follows what the server says, never what a text seemed to promise.
 
 use std::rc::Rc;
-use std::time::Instant;
 
 use postern_link::wire::Status;
 use postern_sql::{Change, Discard};
@@ -12,10 +11,10 @@ use crate::audit::Outcome;
 use crate::authorize::Permit;
 use crate::refusal::{Reason, Refusal};
 
-use super::catalogue::{read_facts, read_moving};
+use super::dialogue::{Asked, Dialogue, Expected, Parsing};
+use super::doubt::Doubt;
 use super::message::{self, Error, Fields, Named, put, put_text, rows_of};
 use super::refusal::put_refusal;
-use super::request::{Asked, Dialogue, Doubt, Expected, Own, Parsing, Source};
 
 /// What becomes of the server's message at hand.
 #[derive(Debug)]
@@ -386,88 +385,10 @@ impl Dialogue {
         }
         Ok(Heard::Forward)
     }
-
-    fn own_answer(&mut self, tag: u8, body: &[u8]) -> Result<Heard, Error> {
-        let Some(Expected::Own(own)) = self.expected.front_mut() else {
-            return Ok(out_of_place());
-        };
-        match tag {
-            // Each of our statements answers with one row at most.
-            b'D' if own.values.len() >= own.statements => return Ok(out_of_place()),
-            b'D' => {
-                let value = message::row_values(body)?
-                    .into_iter()
-                    .next()
-                    .flatten()
-                    .unwrap_or_default();
-                own.values.push(value.to_owned());
-            }
-            b'3' => own.closed += 1,
-            b'1' | b'2' | b'C' | b'I' | b'n' | b'T' | b't' => {}
-            other => return Err(Error::UnknownType(char::from(other))),
-        }
-        // Each of our statements closes its portal and its name.
-        let done = !own.synced && own.closed == 2 * own.statements;
-        match self.expected.pop_front_if(|_| done) {
-            Some(Expected::Own(own)) => Ok(self.answered(&own)),
-            _ => Ok(Heard::Instead),
-        }
-    }
-
-    /// The server has said what names mean: from here on this is the reading.
-    fn answered(&mut self, own: &Own) -> Heard {
-        // Something may have moved again while the answer was on its way.
-        if self.doubt == Doubt::Asking {
-            self.doubt = Doubt::Clean;
-        }
-        let unusable = |error| {
-            tracing::warn!(%error, "the target's answer about its names cannot be used");
-            Heard::End(Refusal::new(
-                Reason::Unavailable,
-                "the target did not tell what names mean now",
-            ))
-        };
-        let [.., facts, catalogue] = own.values.as_slice() else {
-            return out_of_place();
-        };
-        let facts = match read_facts(facts) {
-            Ok(facts) => facts,
-            Err(error) => return unusable(error),
-        };
-        let shared = self.names.newest();
-        let relations_max = self.shared.limits.catalogue_relations_max;
-        let catalogue = match read_moving(catalogue, &shared, relations_max) {
-            Ok(catalogue) => catalogue,
-            Err(error) => return unusable(error),
-        };
-        if facts.role != self.place.role || facts.session_role != self.place.role {
-            return Heard::End(Refusal::new(
-                Reason::Ended,
-                "the session's role is no longer the one it was opened with",
-            ));
-        }
-        self.prepared.keep_as_served(&facts.prepared, &facts.cursors);
-        let same = std::sync::Arc::ptr_eq(&catalogue, &shared);
-        self.source = if same {
-            Source::Shared
-        } else {
-            Source::Own(Instant::now())
-        };
-        if !same {
-            self.names.refresh_soon();
-        }
-        self.reading = self.authorizer.reading(
-            &catalogue,
-            facts.search_path,
-            &facts.role,
-            facts.standard_conforming_strings,
-        );
-        Heard::Instead
-    }
 }
 
 /// The server answered what nobody asked.
-fn out_of_place() -> Heard {
+pub(super) fn out_of_place() -> Heard {
     Heard::End(Refusal::new(Reason::Unavailable, "the target broke the protocol"))
 }
 

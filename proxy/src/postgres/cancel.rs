@@ -3,22 +3,27 @@
 //! A key of 3.2 has 32 random bytes; one of 3.0 has 64 bits in all, of which the process id names the entry.
 
 use std::net::IpAddr;
+use std::rc::Rc;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use aws_lc_rs::rand;
 use dashmap::DashMap;
 use ipnet::IpNet;
+use postern_link::wire::{Kind, Record};
 use quick_cache::sync::Cache;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use crate::audit::strangers::network_of;
+use crate::audit;
+use crate::audit::strangers::{network_of, nobody};
 use crate::config::{Limits, Verify};
+use crate::refusal::{Reason, Refusal};
 use crate::session::Live;
 use crate::upstream::{self, Upstream};
 
 use super::connect::Dial;
 use super::message::{CANCEL_REQUEST, SSL_REQUEST};
+use super::{Shared, Worker};
 
 const LONG_KEY_BYTES: usize = 32;
 const SHORT_KEY_BYTES: usize = 4;
@@ -130,6 +135,33 @@ impl CancelKeys {
         }
         counted.1 += 1;
         None
+    }
+}
+
+/// Passes a cancel on to the session it is for, and records it there.
+pub(super) async fn serve(key: &CancelKey, source: IpAddr, shared: &Shared, worker: &Rc<Worker>) {
+    let Some(cancelable) = shared.cancel_keys.find(key, source, audit::now_us()) else {
+        let refusal = Refusal::new(
+            Reason::Unauthenticated,
+            "a cancel request carried a key that is nobody's",
+        );
+        shared.strangers.count(nobody("cancel_key"), source, &refusal);
+        return;
+    };
+    let live = &cancelable.live;
+    let record = audit::part(&Record {
+        session: live.id.as_bytes().to_vec(),
+        workload: live.workload.clone(),
+        target: live.target.clone(),
+        source: source.to_string(),
+        ..Record::default()
+    });
+    if let Err(error) = worker.authorizer.audit().note(Kind::Cancel, &[&record]) {
+        tracing::warn!(%error, "a cancel request could not be recorded, so it is not passed on");
+        return;
+    }
+    if let Err(error) = cancel(&cancelable, &shared.limits).await {
+        tracing::warn!(target = live.target, %error, "a cancel request could not be passed on");
     }
 }
 

@@ -1,56 +1,64 @@
 //! PostgreSQL, from the first byte of a client to its last: [`serve`] is the whole life of a connection.
 //!
-//! `startup` brings a client to an identity, `connect` logs in to the target, `request` and `answer` are the
-//! two halves of the conversation, `relay` moves the bytes. What is refused becomes bytes in `refusal`.
+//! `startup` brings a client to an identity, `dial` and `connect` log in to the target, `request` and `answer`
+//! are the two halves of the conversation that `dialogue` holds, `relay` moves the bytes. What names mean is
+//! kept right in `doubt`; what is refused becomes bytes in `refusal`.
 
 pub mod answer;
 pub mod cancel;
 pub mod catalogue;
 pub mod connect;
+mod dial;
+pub mod dialogue;
+pub mod doubt;
 pub mod ending;
 pub mod message;
 pub mod pipe;
 pub mod prepared;
+mod record;
 pub mod refusal;
 pub mod relay;
 pub mod request;
 pub mod settings;
 pub mod startup;
+mod view;
 pub mod warm;
 
 use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use postern_link::snapshot::{DangerousRole, Target};
 use postern_link::wire::{Kind, Record};
-use postern_policies::Run;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 
 use crate::audit;
-use crate::audit::strangers::{Strangers, nobody};
+use crate::audit::strangers::Strangers;
 pub use crate::authorize::Place;
-use crate::authorize::{Authorizer, Recorder, Rules, View, ViewFacts, Wish};
+use crate::authorize::{Authorizer, Recorder, Rules, View, Wish};
 use crate::config::Limits;
 use crate::control::LastWord;
-use crate::identity::{self, Identities, Identity};
+use crate::identity::Identities;
 use crate::refusal::{Reason, Refusal};
 use crate::session::{Backend, Ended, Session, Sessions};
 use crate::tls::ServerTls;
 use crate::upstream::Credentials;
 
-use cancel::{CancelKey, CancelKeys, Cancelable};
+use cancel::{CancelKeys, Cancelable};
 use catalogue::Catalogues;
-use connect::{Connected, Dial};
+use connect::Connected;
+pub use dial::gateway_dial;
+use dial::{dial, harmless, warm_or_new};
+use dialogue::{Dialogue, Opening};
 use ending::Ending;
 use pipe::Buffers;
+use record::{EndNote, session_record};
 use relay::{Finish, Relay};
-use request::{Dialogue, Opening};
-use startup::{Arrival, Client, Failure};
+use startup::{Arrival, Client, Failure, login_answer};
+use view::view;
 use warm::{Key, Warm};
 
 /// What all Postgres connections of this gateway share.
@@ -83,7 +91,7 @@ pub async fn serve<P>(socket: TcpStream, source: IpAddr, pass: P, shared: Arc<Sh
     drop(pass);
     match arrived {
         Ok(Arrival::Client(client)) => serve_client(*client, source, &shared, &worker).await,
-        Ok(Arrival::Cancel(key)) => serve_cancel(&key, source, &shared, &worker).await,
+        Ok(Arrival::Cancel(key)) => cancel::serve(&key, source, &shared, &worker).await,
         Err(Failure::Turned(turned)) => {
             tracing::debug!(reason = turned.stranger.reason, "a stranger was turned away");
             shared.strangers.count(turned.stranger, source, &turned.refusal);
@@ -349,234 +357,6 @@ async fn converse(
     Ok(())
 }
 
-/// Writes the end of a session whichever way it is left.
-struct EndNote {
-    authorizer: Rc<Authorizer>,
-    recorder: Option<Recorder>,
-    why: String,
-}
-
-impl Drop for EndNote {
-    fn drop(&mut self) {
-        let Some(recorder) = &self.recorder else { return };
-        self.authorizer.note_counted(recorder);
-        let why = audit::part(&Record {
-            message: std::mem::take(&mut self.why),
-            ..Record::default()
-        });
-        if let Err(error) = self
-            .authorizer
-            .audit()
-            .note(Kind::SessionEnded, &[&recorder.part, &why])
-        {
-            tracing::warn!(%error, "the end of a session could not be recorded");
-        }
-    }
-}
-
-async fn warm_or_new(
-    key: &Key,
-    dial: &Dial,
-    shared: &Shared,
-    worker: &Worker,
-) -> Result<(Connected, Instant), connect::Error> {
-    if let Some((mut connected, name, opened)) = worker.warm.take(key, dial, &shared.limits) {
-        if name == dial.application_name {
-            return Ok((connected, opened));
-        }
-        let set = settings::set_statement("application_name", &dial.application_name);
-        if connected.wire.ask(&set).await.is_ok() {
-            return Ok((connected, opened));
-        }
-    }
-    Ok((connect::connect(dial, &shared.limits).await?, Instant::now()))
-}
-
-/// The second lock: a role that reaches past every policy is not logged in as.
-fn harmless(connected: &Connected, target: &Target, place: &Place) -> Result<(), Refusal> {
-    let facts = &connected.facts;
-    if facts.role != place.role || facts.session_role != place.role || facts.client_encoding != "UTF8" {
-        return Err(Refusal::new(
-            Reason::Unavailable,
-            "the target gave the gateway another role or encoding than it asked for",
-        ));
-    }
-    if !facts.dangers.is_empty() && target.postgres.dangerous_role == DangerousRole::Refused {
-        return Err(Refusal::new(
-            Reason::Forbidden,
-            format!(
-                "role `{}` is too strong to be assumed through the gateway",
-                place.role
-            ),
-        )
-        .detail(format!("it is, or can become: {}", facts.dangers.join(", ")))
-        .hint("give the target a lesser role, or say `dangerous_role: accepted` there"));
-    }
-    Ok(())
-}
-
-fn view(
-    identity: &Identity,
-    place: &Place,
-    source: IpAddr,
-    rules: &Rules,
-    authorizer: &Authorizer,
-) -> Rc<View> {
-    let workload = identity.workload();
-    let facts = ViewFacts {
-        policy_epoch: rules.snapshot.number,
-        workload: workload.name.clone(),
-        segments: workload.segments.clone(),
-        target: place.target.clone(),
-        database: place.database.clone(),
-        role: place.role.clone(),
-        source,
-        evidence: identity.evidence().kind.name(),
-        run: identity.run().map(run_facts),
-    };
-    let keep_raw_text = rules
-        .target(&place.target)
-        .is_some_and(|target| target.postgres.keep_raw_text);
-    authorizer.view(
-        facts,
-        |facts| rules.policies.slice(&facts.workload, &facts.segments),
-        keep_raw_text,
-    )
-}
-
-fn run_facts(run: &identity::Run) -> Run {
-    Run {
-        provider: run.provider.to_string(),
-        repository: run.repository.clone(),
-        repository_id: run.repository_id.clone(),
-        r#ref: run.reference.clone(),
-        sha: run.sha.clone(),
-        workflow: run.workflow.clone(),
-        environment: run.environment.clone(),
-        event: run.event.clone(),
-        actor: run.actor.clone(),
-        run_id: run.run_id.clone(),
-        attempt: run.attempt.clone(),
-        job: run.job.clone(),
-    }
-}
-
-/// How the gateway logs in for a session: as the assumed role, never down from a stronger one.
-fn dial(target: &Target, place: &Place, application_name: String, shared: &Shared) -> Result<Dial, Refusal> {
-    let credential = target.postgres.roles.get(&place.role).ok_or_else(gone)?;
-    let address = target.postgres.address.clone();
-    let credential = shared
-        .credentials
-        .load()
-        .for_address(credential, &address)
-        .map_err(unusable)?;
-    if credential.user != place.role {
-        return Err(Refusal::new(
-            Reason::Unavailable,
-            "the role's credential logs in as another role",
-        ));
-    }
-    Ok(Dial {
-        address,
-        credential,
-        database: place.database.clone(),
-        application_name,
-    })
-}
-
-/// How the gateway logs in for itself, to read the catalogue and to end backends.
-pub fn gateway_dial(target: &Target, place: &Place, shared: &Shared) -> Result<Dial, Refusal> {
-    let address = target.postgres.address.clone();
-    let credential = shared
-        .credentials
-        .load()
-        .for_address(&target.postgres.gateway_role, &address)
-        .map_err(unusable)?;
-    let application_name = "postern".to_owned();
-    Ok(Dial {
-        address,
-        credential,
-        database: place.database.clone(),
-        application_name,
-    })
-}
-
-fn unusable(error: crate::upstream::Error) -> Refusal {
-    tracing::warn!(%error, "a target's credential cannot be used");
-    Refusal::new(Reason::Unavailable, "the target is unavailable")
-        .detail("the gateway has no credential that may be used there")
-        .hint("the gateway's operators see why with `postern check`")
-}
-
 fn gone() -> Refusal {
     Refusal::new(Reason::Unavailable, "the session could not be opened")
-}
-
-fn session_record(client: &Client, source: IpAddr) -> Record {
-    let identity = &client.identity;
-    let evidence = identity.evidence();
-    let run = identity.run().into_iter().flat_map(|run| run.facts());
-    Record {
-        workload: identity.workload().name.clone(),
-        evidence: evidence.kind.name().to_owned(),
-        issuer: evidence.issuer.clone(),
-        subject: evidence.subject.clone(),
-        certificate_serial: evidence.certificate_serial.clone(),
-        run: run
-            .map(|(name, value)| (name.to_owned(), value.to_owned()))
-            .collect(),
-        source: source.to_string(),
-        client_says: client.startup.application_name.clone(),
-        ..Record::default()
-    }
-}
-
-/// The end of the client's login: what the server reported, with our own key and the client's own name.
-fn login_answer(connected: &Connected, client_says: &str, key: &CancelKey) -> Vec<u8> {
-    let mut answer = Vec::new();
-    message::put(&mut answer, b'R', |body| body.extend_from_slice(&[0; 4]));
-    for (name, value) in &connected.parameters {
-        let value = if name == "application_name" {
-            client_says
-        } else {
-            value
-        };
-        message::put(&mut answer, b'S', |body| {
-            message::put_text(body, name);
-            message::put_text(body, value);
-        });
-    }
-    message::put(&mut answer, b'K', |body| {
-        body.extend_from_slice(&key.pid.to_be_bytes());
-        body.extend_from_slice(&key.secret);
-    });
-    message::put_ready(&mut answer, b'I');
-    answer
-}
-
-/// Passes a cancel on to the session it is for, and records it there.
-async fn serve_cancel(key: &CancelKey, source: IpAddr, shared: &Shared, worker: &Rc<Worker>) {
-    let Some(cancelable) = shared.cancel_keys.find(key, source, audit::now_us()) else {
-        let refusal = Refusal::new(
-            Reason::Unauthenticated,
-            "a cancel request carried a key that is nobody's",
-        );
-        shared.strangers.count(nobody("cancel_key"), source, &refusal);
-        return;
-    };
-    let live = &cancelable.live;
-    let record = audit::part(&Record {
-        session: live.id.as_bytes().to_vec(),
-        workload: live.workload.clone(),
-        target: live.target.clone(),
-        source: source.to_string(),
-        ..Record::default()
-    });
-    if let Err(error) = worker.authorizer.audit().note(Kind::Cancel, &[&record]) {
-        tracing::warn!(%error, "a cancel request could not be recorded, so it is not passed on");
-        return;
-    }
-    if let Err(error) = cancel::cancel(&cancelable, &shared.limits).await {
-        tracing::warn!(target = live.target, %error, "a cancel request could not be passed on");
-    }
 }

@@ -6,9 +6,13 @@
 use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
 
+use postern_sql::Change;
+
 use crate::authorize::{Judged, Permit};
 use crate::config::Limits;
 use crate::refusal::{Reason, Refusal};
+
+use super::dialogue::{Dialogue, Expected, Parsing};
 
 #[derive(Debug, Default)]
 pub struct Prepared {
@@ -161,8 +165,107 @@ impl Prepared {
     }
 }
 
+impl Dialogue {
+    /// The judgement behind a statement's name, as the server will see the name.
+    pub(super) fn statement(&mut self, name: &str) -> Result<Rc<Judged>, Stop> {
+        if self.names_in_flight && !self.expected.is_empty() {
+            return Err(Stop::Wait);
+        }
+        self.names_in_flight = false;
+        if self.pending_parses > 0 {
+            let mut behind_sync = false;
+            for expected in self.expected.iter().rev() {
+                match expected {
+                    Expected::Sync | Expected::Query { .. } => behind_sync = true,
+                    // After a Sync either this Parse or, if it fails, an older one gives the name its meaning.
+                    Expected::Parse { name: parsed, .. } if **parsed == *name && behind_sync => {
+                        return Err(Stop::Wait);
+                    }
+                    Expected::Parse {
+                        name: parsed,
+                        asked: Parsing::Permitted(judged),
+                    } if **parsed == *name => {
+                        return Ok(judged.clone());
+                    }
+                    _ => {}
+                }
+            }
+        }
+        let known = self.prepared.statement(name).cloned();
+        known.ok_or_else(|| Stop::Unknown(unknown("prepared statement", name)))
+    }
+
+    pub(super) fn portal(&mut self, name: &str) -> Result<Rc<Permit>, Stop> {
+        for expected in self.expected.iter().rev() {
+            match expected {
+                Expected::Bind { portal, permit } if **portal == *name => return Ok(permit.clone()),
+                Expected::Sync | Expected::Query { .. } => break,
+                _ => {}
+            }
+        }
+        if self
+            .expected
+            .iter()
+            .any(|expected| matches!(expected, Expected::Sync | Expected::Query { .. }))
+        {
+            // Whether a portal outlives what is unanswered, only the server's answer tells.
+            return Err(Stop::Wait);
+        }
+        let known = self.prepared.portal(name).cloned();
+        known.ok_or_else(|| Stop::Unknown(unknown("portal", name)))
+    }
+
+    pub(super) fn cursor(&mut self, name: &str) -> Result<Rc<Judged>, Stop> {
+        if self.names_in_flight && !self.expected.is_empty() {
+            return Err(Stop::Wait);
+        }
+        let known = self.prepared.cursor(name).cloned();
+        known.ok_or_else(|| Stop::Unknown(unknown("cursor", name)))
+    }
+
+    /// Takes the room of the names that a text makes by PREPARE and DECLARE.
+    pub(super) fn take_room_of_names(&mut self, judged: &Rc<Judged>) -> Result<(), Stop> {
+        for change in judged
+            .statements()
+            .iter()
+            .flat_map(|statement| &statement.changes)
+        {
+            let limits = &self.shared.limits;
+            let room = match change {
+                Change::Prepare { name, .. } => {
+                    self.prepared.take_statement_room(name, judged.text(), limits)
+                }
+                Change::Declare { cursor, .. } => self.prepared.take_portal_room(cursor, limits),
+                _ => continue,
+            };
+            self.room_or_stop(room, judged)?;
+        }
+        Ok(())
+    }
+
+    /// Names count before the server has confirmed them, so only on an idle connection is a lack of room sure.
+    pub(super) fn room_or_stop(&self, room: Result<(), Refusal>, judged: &Rc<Judged>) -> Result<(), Stop> {
+        room.map_err(|refusal| {
+            if self.expected.is_empty() {
+                Stop::Refused(self.authorizer.refuse(&self.recorder, Some(judged), refusal))
+            } else {
+                Stop::Wait
+            }
+        })
+    }
+}
+
+/// Why a name does not lead to a judgement now.
+pub(super) enum Stop {
+    Wait,
+    /// Recorded already.
+    Refused(Refusal),
+    /// No judged text made the name; not recorded yet.
+    Unknown(Refusal),
+}
+
 /// A name that no judged text of this session made.
-pub fn unknown(kind: &str, name: &str) -> Refusal {
+fn unknown(kind: &str, name: &str) -> Refusal {
     Refusal::new(Reason::UnknownName, format!("{kind} \"{name}\" does not exist")).detail(
         "no statement judged in this session made it; what a function makes behind the gateway is not served",
     )

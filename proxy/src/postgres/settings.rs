@@ -3,8 +3,12 @@
 //! A startup packet is an SQL surface (its parameters and `options` become settings of the backend), so it
 //! is read by allow-list of forms, and each setting is then judged by policy like a SET and run as one.
 
+use postern_sql::{Change, SettingValue};
+
+use crate::authorize::Judged;
 use crate::refusal::{Reason, Refusal};
 
+use super::dialogue::Dialogue;
 use super::message::Fields;
 
 /// Parameters in one startup packet, those inside `options` counted too.
@@ -216,6 +220,47 @@ pub fn our_application_name(workload: &str, run_id: Option<&str>) -> String {
             .collect::<String>()
     };
     format!("postern:{}{}", clean(workload), clean(run))
+}
+
+impl Dialogue {
+    /// The text with what the client says of itself replaced by what we say: its name, and SQL_ASCII.
+    pub(super) fn rewritten(&mut self, judged: &Judged) -> Option<String> {
+        let mut text = None;
+        // From the back, so that the spans in front stay right.
+        for statement in judged.statements().iter().rev() {
+            for change in &statement.changes {
+                let replacement = match change {
+                    Change::Set { name, value, .. } if name == "application_name" => {
+                        self.client_says = match value {
+                            SettingValue::Text(value) => value.clone(),
+                            _ => String::new(),
+                        };
+                        set_statement("application_name", &self.our_name)
+                    }
+                    Change::Reset(name) if name == "application_name" => {
+                        self.client_says = String::new();
+                        set_statement("application_name", &self.our_name)
+                    }
+                    Change::Set {
+                        name,
+                        value: SettingValue::Text(value),
+                        ..
+                    } if name == "client_encoding" => {
+                        if encoding(value).is_none() {
+                            continue;
+                        }
+                        set_statement("client_encoding", "UTF8")
+                    }
+                    _ => continue,
+                };
+                let text: &mut String = text.get_or_insert_with(|| judged.text().to_owned());
+                if text.get(statement.span.clone()).is_some() {
+                    text.replace_range(statement.span.clone(), &replacement);
+                }
+            }
+        }
+        text
+    }
 }
 
 #[cfg(test)]

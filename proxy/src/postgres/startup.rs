@@ -22,6 +22,7 @@ use crate::tls::ALPN_POSTGRESQL;
 
 use super::Shared;
 use super::cancel::CancelKey;
+use super::connect::Connected;
 use super::message::{self, CANCEL_REQUEST, GSSENC_REQUEST, HEADER_BYTES, SSL_REQUEST, put, put_text};
 use super::refusal::put_fatal;
 use super::settings::{self, Startup};
@@ -327,4 +328,27 @@ pub async fn say(stream: &mut (impl AsyncWriteExt + Unpin), refusal: &Refusal, l
     if !matches!(tokio::time::timeout(timeout, told).await, Ok(Ok(()))) {
         tracing::debug!("a refused client did not wait for the reason");
     }
+}
+
+/// The end of the client's login: what the server reported, with our own key and the client's own name.
+pub(super) fn login_answer(connected: &Connected, client_says: &str, key: &CancelKey) -> Vec<u8> {
+    let mut answer = Vec::new();
+    message::put(&mut answer, b'R', |body| body.extend_from_slice(&[0; 4]));
+    for (name, value) in &connected.parameters {
+        let value = if name == "application_name" {
+            client_says
+        } else {
+            value
+        };
+        message::put(&mut answer, b'S', |body| {
+            message::put_text(body, name);
+            message::put_text(body, value);
+        });
+    }
+    message::put(&mut answer, b'K', |body| {
+        body.extend_from_slice(&key.pid.to_be_bytes());
+        body.extend_from_slice(&key.secret);
+    });
+    message::put_ready(&mut answer, b'I');
+    answer
 }

@@ -11,6 +11,24 @@ mod sessions;
 mod tokens;
 mod world;
 
+use postern_link::snapshot::Workload;
+
+use super::Identity;
+
+/// A workload that has shown a good certificate, for the tests of those who are given identities.
+pub(crate) fn someone(sessions_max: Option<u32>) -> Identity {
+    let root = pki::root("root");
+    let identities = pki::trusting(&[&root]);
+    let deploy = Workload {
+        sessions_max,
+        ..world::workload("deploy", vec![world::by_spiffe(pki::ID)])
+    };
+    identities.set_known(world::known(&world::snapshot(Vec::new(), vec![deploy])));
+    identities
+        .by_certificate(&[root.leaf(pki::ID)], world::home(), pki::NOW_MS)
+        .unwrap()
+}
+
 /// A small generator, always the same numbers: what it found once it finds again.
 struct Random(u64);
 

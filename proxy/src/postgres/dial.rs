@@ -1,0 +1,104 @@
+//! As whom the gateway logs in to a target, and when it takes a connection that is still warm.
+
+use std::time::Instant;
+
+use postern_link::snapshot::{DangerousRole, Target};
+
+use crate::refusal::{Reason, Refusal};
+
+use super::connect::{self, Connected, Dial};
+use super::warm::Key;
+use super::{Place, Shared, Worker, gone, settings};
+
+/// How the gateway logs in for a session: as the assumed role, never down from a stronger one.
+pub(super) fn dial(
+    target: &Target,
+    place: &Place,
+    application_name: String,
+    shared: &Shared,
+) -> Result<Dial, Refusal> {
+    let credential = target.postgres.roles.get(&place.role).ok_or_else(gone)?;
+    let address = target.postgres.address.clone();
+    let credential = shared
+        .credentials
+        .load()
+        .for_address(credential, &address)
+        .map_err(unusable)?;
+    if credential.user != place.role {
+        return Err(Refusal::new(
+            Reason::Unavailable,
+            "the role's credential logs in as another role",
+        ));
+    }
+    Ok(Dial {
+        address,
+        credential,
+        database: place.database.clone(),
+        application_name,
+    })
+}
+
+/// How the gateway logs in for itself, to read the catalogue and to end backends.
+pub fn gateway_dial(target: &Target, place: &Place, shared: &Shared) -> Result<Dial, Refusal> {
+    let address = target.postgres.address.clone();
+    let credential = shared
+        .credentials
+        .load()
+        .for_address(&target.postgres.gateway_role, &address)
+        .map_err(unusable)?;
+    let application_name = "postern".to_owned();
+    Ok(Dial {
+        address,
+        credential,
+        database: place.database.clone(),
+        application_name,
+    })
+}
+
+fn unusable(error: crate::upstream::Error) -> Refusal {
+    tracing::warn!(%error, "a target's credential cannot be used");
+    Refusal::new(Reason::Unavailable, "the target is unavailable")
+        .detail("the gateway has no credential that may be used there")
+        .hint("the gateway's operators see why with `postern check`")
+}
+
+pub(super) async fn warm_or_new(
+    key: &Key,
+    dial: &Dial,
+    shared: &Shared,
+    worker: &Worker,
+) -> Result<(Connected, Instant), connect::Error> {
+    if let Some((mut connected, name, opened)) = worker.warm.take(key, dial, &shared.limits) {
+        if name == dial.application_name {
+            return Ok((connected, opened));
+        }
+        let set = settings::set_statement("application_name", &dial.application_name);
+        if connected.wire.ask(&set).await.is_ok() {
+            return Ok((connected, opened));
+        }
+    }
+    Ok((connect::connect(dial, &shared.limits).await?, Instant::now()))
+}
+
+/// The second lock: a role that reaches past every policy is not logged in as.
+pub(super) fn harmless(connected: &Connected, target: &Target, place: &Place) -> Result<(), Refusal> {
+    let facts = &connected.facts;
+    if facts.role != place.role || facts.session_role != place.role || facts.client_encoding != "UTF8" {
+        return Err(Refusal::new(
+            Reason::Unavailable,
+            "the target gave the gateway another role or encoding than it asked for",
+        ));
+    }
+    if !facts.dangers.is_empty() && target.postgres.dangerous_role == DangerousRole::Refused {
+        return Err(Refusal::new(
+            Reason::Forbidden,
+            format!(
+                "role `{}` is too strong to be assumed through the gateway",
+                place.role
+            ),
+        )
+        .detail(format!("it is, or can become: {}", facts.dangers.join(", ")))
+        .hint("give the target a lesser role, or say `dangerous_role: accepted` there"));
+    }
+    Ok(())
+}
