@@ -95,16 +95,28 @@ pub fn parse(text: &str, name: &str, overrides: &[Override]) -> Result<File> {
         }
     })?;
     if overrides.is_empty() {
-        return Ok(file);
+        return checked(file, name);
     }
     let tree = serde_saphyr::from_str(text).map_err(|error| Trouble::from_error(&error))?;
     let tree = overridden(tree, overrides);
-    serde_json::from_value(tree).map_err(|error| {
+    let file = serde_json::from_value(tree).map_err(|error| {
         let variables: Vec<&str> = overrides.iter().map(|one| one.variable.as_str()).collect();
         Trouble::new(format!("the environment makes `{name}` invalid: {error}"))
             .exit(Exit::Usage)
             .next(format!("look at {}", variables.join(", ")))
-    })
+    })?;
+    checked(file, name)
+}
+
+/// A file whose every value can be read may still ask for what cannot be.
+fn checked(file: File, name: &str) -> Result<File> {
+    if let Some(Err(error)) = file.proxy.as_ref().map(postern_proxy::config::Config::check) {
+        return Err(
+            Trouble::new(format!("`{name}` is not a valid configuration: {error}"))
+                .next("`postern config schema` prints every key with what it is"),
+        );
+    }
+    Ok(file)
 }
 
 /// The variables that name a key of one of the sections.
@@ -258,6 +270,24 @@ mod tests {
         );
         let over = variables(&[("POSTERN_CONTROL__LISTEN_OPERATOR", "127.0.0.1:3")]);
         assert!(parse(CONTROL, "postern.yaml", &over).is_err());
+    }
+
+    #[test]
+    fn a_limit_that_makes_no_sense_is_named_with_what_would_be_right() {
+        const PROXY: &str = "proxy:\n  gateway: gw\n  listen: 127.0.0.1:1\n  listen_admin: 127.0.0.1:2\n  \
+            data: /d\n  tls: { certificate: /c, key: /k }\n  decide_by: { control: { address: \"https://c:1\", \
+            server_name: c, ca: /a, certificate: /c, key: /k, snapshot_key: s, log_key: l } }\n";
+        assert!(parse(PROXY, "postern.yaml", &[]).is_ok());
+        let text = format!("{PROXY}  limits: {{ unanswered_max: 0 }}\n");
+        let trouble = parse(&text, "postern.yaml", &[]).unwrap_err();
+        assert!(
+            trouble
+                .message
+                .contains("`unanswered_max` is 0, and must be at least 1"),
+            "{trouble}"
+        );
+        let over = variables(&[("POSTERN_PROXY__LIMITS__UNANSWERED_MAX", "0")]);
+        assert!(parse(PROXY, "postern.yaml", &over).is_err());
     }
 
     #[test]

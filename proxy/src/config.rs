@@ -43,6 +43,29 @@ pub struct Config {
     pub limits: Limits,
 }
 
+/// A value with which the gateway could not do its work.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{key}` is {value}, and must be {right}")]
+pub struct Error {
+    pub key: &'static str,
+    pub value: String,
+    pub right: String,
+}
+
+impl Config {
+    /// Whether the values make sense together; asked wherever a file is read.
+    pub fn check(&self) -> Result<(), Error> {
+        if self.gateway.is_empty() {
+            return Err(Error {
+                key: "gateway",
+                value: "empty".to_owned(),
+                right: "the gateway's name".to_owned(),
+            });
+        }
+        self.limits.check()
+    }
+}
+
 /// The certificate that clients see. Both files are read again when they change.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -144,6 +167,13 @@ macro_rules! limits {
         impl Default for Limits {
             fn default() -> Limits {
                 Limits { $($name: $default,)* }
+            }
+        }
+
+        impl Limits {
+            /// Every limit by its name.
+            fn named(&self) -> Vec<(&'static str, u64)> {
+                vec![$((stringify!($name), self.$name as u64),)*]
             }
         }
     };
@@ -250,4 +280,151 @@ limits! {
     snapshot_bytes_max: usize = 64 * 1024 * 1024,
     /// From SIGTERM to the end of the last session.
     drain_seconds_max: u64 = 30,
+}
+
+/// The limits that may be zero, and then mean: none, never, at once, or (`workers`) as many as there are cores.
+const MAY_BE_ZERO: [&str; 16] = [
+    "workers",
+    "clock_leeway_seconds",
+    "tokens_cached_max",
+    "keys_refresh_seconds_min",
+    "keys_fresh_seconds_max",
+    "keys_fresh_seconds_min",
+    "keys_stale_seconds_max",
+    "prepared_max",
+    "prepared_bytes_max",
+    "portals_max",
+    "warm_per_key_max",
+    "warm_per_target_max",
+    "upstream_age_seconds_max",
+    "warm_idle_seconds_max",
+    "refusals_recorded_per_minute_max",
+    "drain_seconds_max",
+];
+/// A hundred years: what is meant as for ever, and can still be added to a clock.
+const SECONDS_MAX: u64 = 100 * 365 * 24 * 60 * 60;
+
+impl Limits {
+    fn check(&self) -> Result<(), Error> {
+        let wrong = |key: &'static str, value: u64, right: String| {
+            Err(Error {
+                key,
+                value: value.to_string(),
+                right,
+            })
+        };
+        for (key, value) in self.named() {
+            if value == 0 && !MAY_BE_ZERO.contains(&key) {
+                return wrong(key, value, "at least 1".to_owned());
+            }
+            let seconds = match key {
+                key if key.contains("_seconds") => value,
+                key if key.ends_with("_ms") => value / 1_000,
+                _ => 0,
+            };
+            if seconds > SECONDS_MAX {
+                return wrong(key, value, "a hundred years at most".to_owned());
+            }
+        }
+        let (file_bytes, record_bytes) = (self.spool_file_bytes_max, self.record_bytes_max as u64);
+        if record_bytes > file_bytes {
+            let right = format!("at most `spool_file_bytes_max`, which is {file_bytes}");
+            return wrong("record_bytes_max", record_bytes, right);
+        }
+        // A file is deleted only once the next one is begun.
+        if file_bytes > self.spool_bytes_max / 2 {
+            let right = format!(
+                "at most half of `spool_bytes_max`, which is {}",
+                self.spool_bytes_max
+            );
+            return wrong("spool_file_bytes_max", file_bytes, right);
+        }
+        if self.keys_fresh_seconds_min > self.keys_fresh_seconds_max {
+            let right = format!(
+                "at most `keys_fresh_seconds_max`, which is {}",
+                self.keys_fresh_seconds_max
+            );
+            return wrong("keys_fresh_seconds_min", self.keys_fresh_seconds_min, right);
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(limits: &str) -> Result<(), String> {
+        let limits: Limits = serde_saphyr::from_str(limits).unwrap();
+        limits.check().map_err(|error| error.to_string())
+    }
+
+    fn refused(limits: &str, told: &str) {
+        assert_eq!(check(limits), Err(told.to_owned()), "{limits}");
+    }
+
+    #[test]
+    fn the_defaults_make_sense() {
+        assert_eq!(check("{}"), Ok(()));
+    }
+
+    #[test]
+    fn a_limit_that_lets_nothing_through_is_refused_by_its_name() {
+        refused(
+            "unanswered_max: 0",
+            "`unanswered_max` is 0, and must be at least 1",
+        );
+        refused("sessions_max: 0", "`sessions_max` is 0, and must be at least 1");
+        refused(
+            "idle_timeout_seconds: 0",
+            "`idle_timeout_seconds` is 0, and must be at least 1",
+        );
+        let names: Vec<&str> = Limits::default().named().iter().map(|(name, _)| *name).collect();
+        assert!(
+            MAY_BE_ZERO.iter().all(|name| names.contains(name)),
+            "each is a limit"
+        );
+        for name in names {
+            let may = check(&format!("{name}: 0")).is_ok();
+            // With keys never fresh, `keys_fresh_seconds_min` must be zero too.
+            assert_eq!(
+                may,
+                MAY_BE_ZERO.contains(&name) && name != "keys_fresh_seconds_max",
+                "{name}"
+            );
+        }
+    }
+
+    #[test]
+    fn for_ever_is_said_in_a_number_that_a_clock_can_hold() {
+        refused(
+            "session_seconds_max: 18446744073709551615",
+            "`session_seconds_max` is 18446744073709551615, and must be a hundred years at most",
+        );
+        refused(
+            "login_timeout_ms: 18446744073709551615",
+            "`login_timeout_ms` is 18446744073709551615, and must be a hundred years at most",
+        );
+    }
+
+    #[test]
+    fn two_spool_files_fit_into_the_spool_and_a_record_into_a_file() {
+        assert_eq!(check("{spool_bytes_max: 33554432}"), Ok(()));
+        refused(
+            "{spool_bytes_max: 33554431}",
+            "`spool_file_bytes_max` is 16777216, and must be at most half of `spool_bytes_max`, which is 33554431",
+        );
+        refused(
+            "{record_bytes_max: 16777217}",
+            "`record_bytes_max` is 16777217, and must be at most `spool_file_bytes_max`, which is 16777216",
+        );
+    }
+
+    #[test]
+    fn keys_are_not_fresh_for_longer_at_least_than_at_most() {
+        refused(
+            "{keys_fresh_seconds_min: 60, keys_fresh_seconds_max: 30}",
+            "`keys_fresh_seconds_min` is 60, and must be at most `keys_fresh_seconds_max`, which is 30",
+        );
+    }
 }

@@ -169,7 +169,8 @@ fn sessions_are_listed_with_their_statements() {
 fn a_full_spool_refuses_within_the_session_until_there_is_room_again() {
     let mut world = World::start(&Wishes {
         planes: Planes::Apart,
-        limits: "workers: 1, spool_bytes_max: 131072, spool_file_bytes_max: 65536".into(),
+        limits: "workers: 1, spool_bytes_max: 131072, spool_file_bytes_max: 65536, record_bytes_max: 65536"
+            .into(),
         ..Wishes::default()
     });
     let token = world.token("all", &[]);
