@@ -303,7 +303,7 @@ fn a_session_ends_with_its_evidence_and_the_grace_its_issuer_and_workload_leave(
         let mut graceful = Raw::log_in(&world, &with_grace).await;
         for ended in [&mut by_certificate, &mut by_token] {
             let fatal = ended.until_closed().await;
-            let fatal = String::from_utf8_lossy(&fatal);
+            let fatal = fatal.escape_ascii().to_string();
             assert!(fatal.contains("57P01"), "{fatal}");
         }
         assert_eq!(tags(&graceful.query("select 1").await), "TDCZ");
@@ -324,7 +324,7 @@ fn a_session_ends_when_its_workload_expires() {
         world.change("resources.yaml", &format!("{before}{after}"));
         assert_eq!(tags(&raw.query("select 1").await), "TDCZ");
         let fatal = raw.until_closed().await;
-        let fatal = String::from_utf8_lossy(&fatal);
+        let fatal = fatal.escape_ascii().to_string();
         assert!(fatal.contains("57P01"), "{fatal}");
     });
     world
