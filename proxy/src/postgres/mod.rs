@@ -250,12 +250,10 @@ async fn converse(
         }
     }
     if !client.startup.settings.is_empty() {
-        let asked = connected
-            .wire
-            .ask_one(catalogue::facts_query())
+        connected
+            .ask_facts()
             .await
             .map_err(|error| Refusal::from(&error))?;
-        connected.facts = catalogue::read_facts(&asked).map_err(|_| gone())?;
     }
     let reading = reading(&connected);
 

@@ -116,5 +116,7 @@ impl Warm {
 
 /// Makes a plain session's connection as new. It must be idle with nothing unanswered.
 pub async fn reset(connected: &mut Connected) -> Result<(), Error> {
-    connected.wire.ask("DISCARD ALL").await.map(drop)
+    connected.wire.ask("DISCARD ALL").await?;
+    // The next session is judged by what the server has now, not by what this one's startup had set.
+    connected.ask_facts().await
 }
