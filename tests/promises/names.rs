@@ -1,7 +1,7 @@
 //! Which object a name means, when that moves inside a session.
 
 use postern_tests::raw::{PROTOCOL_3_0, Raw, bind, error, execute, parse, status, sync, tags};
-use postern_tests::{Login, Wishes, World};
+use postern_tests::{Login, Wishes, World, claim};
 
 /// `all` may do everything except touch `secret` and whatever stands in the schema `hidden`.
 fn world() -> &'static World {
@@ -306,6 +306,21 @@ fn what_an_earlier_client_set_at_its_startup_does_not_judge_the_next_on_its_conn
         world
             .psql(Login::Token(&token), "select * from page")
             .refused("42501");
+    }
+}
+
+#[test]
+fn the_server_knows_each_session_by_its_own_run() {
+    let world = World::start(&Wishes {
+        limits: "workers: 1".into(),
+        ..Wishes::default()
+    });
+    for run in ["1", "2", "2"].iter().cycle().take(30) {
+        let token = world.token("all", &[("run_id", claim(*run))]);
+        let name = world
+            .psql(Login::Token(&token), "show application_name")
+            .succeeded();
+        assert_eq!(name.trim(), format!("postern:all:{run}"));
     }
 }
 

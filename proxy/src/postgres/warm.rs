@@ -26,6 +26,7 @@ pub struct Key {
 #[derive(Debug)]
 struct Waiting {
     connected: Connected,
+    /// The name it was opened with, which a reset brings back.
     application_name: String,
     opened: Instant,
 }
@@ -45,7 +46,7 @@ pub struct Warm {
 }
 
 impl Warm {
-    /// A connection that waits for this key and still lives, with the name the server knows it by.
+    /// A connection that waits for this key and still lives, with the name it was opened with.
     pub fn take(&self, key: &Key, dial: &Dial, limits: &Limits) -> Option<(Connected, String, Instant)> {
         let mut kept = self.kept.borrow_mut();
         // Whatever was made under an older snapshot, or with an older secret, serves nobody any more.
