@@ -1,22 +1,24 @@
 //! Which object a name means, when that moves inside a session.
 
 use postern_tests::raw::{PROTOCOL_3_0, Raw, bind, error, execute, parse, status, sync, tags};
-use postern_tests::{Login, Wishes, World};
+use postern_tests::{Login, Wishes, World, claim};
 
 /// `all` may do everything except touch `secret` and whatever stands in the schema `hidden`.
 fn world() -> &'static World {
     static WORLD: std::sync::OnceLock<World> = std::sync::OnceLock::new();
-    WORLD.get_or_init(|| {
-        let policies = format!(
-            "{}\n@id(\"no-secret\") forbid (principal, action, resource) when \
-             {{ resource is Postern::Table && (resource.name == \"secret\" || resource.schema == \"hidden\") }};",
-            include_str!("../src/shop.cedar")
-        );
-        World::start(&Wishes {
-            policies: Some(policies),
-            ..Wishes::default()
-        })
-    })
+    WORLD.get_or_init(|| World::start(&wishes()))
+}
+
+fn wishes() -> Wishes {
+    let policies = format!(
+        "{}\n@id(\"no-secret\") forbid (principal, action, resource) when \
+         {{ resource is Postern::Table && (resource.name == \"secret\" || resource.schema == \"hidden\") }};",
+        include_str!("../src/shop.cedar")
+    );
+    Wishes {
+        policies: Some(policies),
+        ..Wishes::default()
+    }
 }
 
 #[test]
@@ -277,6 +279,49 @@ fn a_shadow_of_a_built_in_function_is_no_longer_built_in() {
         .psql(Login::Token(&token), "select lower(country) from customers")
         .succeeded();
     assert!(!ask("evil,public").succeeded);
+}
+
+#[test]
+fn what_an_earlier_client_set_at_its_startup_does_not_judge_the_next_on_its_connection() {
+    let world = World::start(&Wishes {
+        limits: "workers: 1".into(),
+        ..wishes()
+    });
+    let database = &world.database;
+    let setup = format!(
+        "create schema hidden; create table hidden.page (body text); create table public.page (body text); \
+         grant usage on schema hidden to public; grant select on hidden.page, public.page to public; \
+         alter role shop_owner in database {database} set search_path to hidden, public"
+    );
+    world.cluster.sql(database, &setup).unwrap();
+    let token = world.token("all", &[]);
+    for _ in 0..20 {
+        world
+            .psql_with(
+                Login::Token(&token),
+                &[("PGOPTIONS", "-c search_path=public")],
+                "select * from page",
+            )
+            .succeeded();
+        world
+            .psql(Login::Token(&token), "select * from page")
+            .refused("42501");
+    }
+}
+
+#[test]
+fn the_server_knows_each_session_by_its_own_run() {
+    let world = World::start(&Wishes {
+        limits: "workers: 1".into(),
+        ..Wishes::default()
+    });
+    for run in ["1", "2", "2"].iter().cycle().take(30) {
+        let token = world.token("all", &[("run_id", claim(*run))]);
+        let name = world
+            .psql(Login::Token(&token), "show application_name")
+            .succeeded();
+        assert_eq!(name.trim(), format!("postern:all:{run}"));
+    }
 }
 
 #[test]

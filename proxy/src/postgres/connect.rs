@@ -95,6 +95,15 @@ pub struct Connected {
     pub facts: Facts,
 }
 
+impl Connected {
+    /// Asks again for what a SET or a reset has changed.
+    pub async fn ask_facts(&mut self) -> Result<(), Error> {
+        let json = self.wire.ask_one(catalogue::facts_query()).await?;
+        self.facts = catalogue::read_facts(&json)?;
+        Ok(())
+    }
+}
+
 /// Logs in and asks for the facts, all within `connect_timeout_ms`.
 pub async fn connect(dial: &Dial, limits: &Limits) -> Result<Connected, Error> {
     let timeout = Duration::from_millis(limits.connect_timeout_ms);

@@ -67,17 +67,16 @@ pub(super) async fn warm_or_new(
     dial: &Dial,
     shared: &Shared,
     worker: &Worker,
-) -> Result<(Connected, Instant), connect::Error> {
+) -> Result<(Connected, String, Instant), connect::Error> {
+    let own_name = &dial.application_name;
     if let Some((mut connected, name, opened)) = worker.warm.take(key, dial, &shared.limits) {
-        if name == dial.application_name {
-            return Ok((connected, opened));
-        }
-        let set = settings::set_statement("application_name", &dial.application_name);
-        if connected.wire.ask(&set).await.is_ok() {
-            return Ok((connected, opened));
+        let set = settings::set_statement("application_name", own_name);
+        if name == *own_name || connected.wire.ask(&set).await.is_ok() {
+            return Ok((connected, name, opened));
         }
     }
-    Ok((connect::connect(dial, &shared.limits).await?, Instant::now()))
+    let connected = connect::connect(dial, &shared.limits).await?;
+    Ok((connected, own_name.clone(), Instant::now()))
 }
 
 /// The second lock: a role that reaches past every policy is not logged in as.

@@ -207,10 +207,9 @@ async fn converse(
             .catalogues
             .of(&place.target, gateway_dial, age_max, &shared.limits)
             .await?;
-        let (connected, opened) = warm_or_new(&key, &dial, shared, worker).await?;
-        Ok::<_, connect::Error>((names, connected, opened))
+        Ok::<_, connect::Error>((names, warm_or_new(&key, &dial, shared, worker).await?))
     };
-    let (names, mut connected, opened) = log_in.await.map_err(|error| {
+    let (names, (mut connected, opened_as, opened)) = log_in.await.map_err(|error| {
         tracing::warn!(target = place.target, %error, "a session could not be opened at its target");
         Refusal::from(&error)
     })?;
@@ -250,12 +249,10 @@ async fn converse(
         }
     }
     if !client.startup.settings.is_empty() {
-        let asked = connected
-            .wire
-            .ask_one(catalogue::facts_query())
+        connected
+            .ask_facts()
             .await
             .map_err(|error| Refusal::from(&error))?;
-        connected.facts = catalogue::read_facts(&asked).map_err(|_| gone())?;
     }
     let reading = reading(&connected);
 
@@ -292,7 +289,7 @@ async fn converse(
         names,
         startup_settings: client.startup.settings.clone(),
         client_says: client.startup.application_name.clone(),
-        our_name: our_name.clone(),
+        our_name,
     });
     let source = session.live().source;
     let follow = |dialogue: &mut Dialogue| {
@@ -350,7 +347,7 @@ async fn converse(
     if reusable && warm::reset(&mut connected).await.is_ok() {
         worker
             .warm
-            .give(&key, connected, our_name, opened, &shared.limits);
+            .give(&key, connected, opened_as, opened, &shared.limits);
     } else {
         connected.wire.goodbye().await;
     }

@@ -26,6 +26,7 @@ pub struct Key {
 #[derive(Debug)]
 struct Waiting {
     connected: Connected,
+    /// The name it was opened with, which a reset brings back.
     application_name: String,
     opened: Instant,
 }
@@ -45,7 +46,7 @@ pub struct Warm {
 }
 
 impl Warm {
-    /// A connection that waits for this key and still lives, with the name the server knows it by.
+    /// A connection that waits for this key and still lives, with the name it was opened with.
     pub fn take(&self, key: &Key, dial: &Dial, limits: &Limits) -> Option<(Connected, String, Instant)> {
         let mut kept = self.kept.borrow_mut();
         // Whatever was made under an older snapshot, or with an older secret, serves nobody any more.
@@ -116,5 +117,7 @@ impl Warm {
 
 /// Makes a plain session's connection as new. It must be idle with nothing unanswered.
 pub async fn reset(connected: &mut Connected) -> Result<(), Error> {
-    connected.wire.ask("DISCARD ALL").await.map(drop)
+    connected.wire.ask("DISCARD ALL").await?;
+    // The next session is judged by what the server has now, not by what this one's startup had set.
+    connected.ask_facts().await
 }
