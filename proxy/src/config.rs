@@ -116,7 +116,7 @@ pub struct Credential {
     pub only_to: Vec<String>,
     /// How the server must prove itself before the secret is used.
     pub verify: Verify,
-    /// The authorities that `full` and `ca` accept; the public ones if absent.
+    /// The authorities that `full` and `ca` accept; both need it.
     #[serde(default)]
     pub ca: Option<PathBuf>,
 }

@@ -56,7 +56,14 @@ pub struct Reading {
 #[derive(Debug)]
 pub struct Permit {
     pub entry: Entry,
-    pub judged: Rc<Judged>,
+    // Invariant: private, so that no permit is made elsewhere.
+    judged: Rc<Judged>,
+}
+
+impl Permit {
+    pub fn judged(&self) -> &Rc<Judged> {
+        &self.judged
+    }
 }
 
 /// What a session brings to every record it makes.

@@ -182,7 +182,7 @@ impl Dialogue {
 
     /// What the statement that has just succeeded made or dropped of names.
     fn take_names(&mut self, permit: &Rc<Permit>, statement: usize) {
-        let judged = &permit.judged;
+        let judged = permit.judged();
         let Some(statement) = judged.statements().get(statement) else {
             return;
         };
@@ -339,7 +339,7 @@ impl Dialogue {
             .iter()
             .any(|(letter, _)| matches!(letter, b'D' | b'W' | b'q' | b'p'));
         let may_see = !(quotes_values || secretive)
-            || permit.is_some_and(|permit| self.view.may_read_all(&self.reading, &permit.judged));
+            || permit.is_some_and(|permit| self.view.may_read_all(&self.reading, permit.judged()));
         put(&mut self.to_client, tag, |body| {
             for (letter, text) in fields {
                 match letter {

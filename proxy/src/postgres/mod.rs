@@ -30,7 +30,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use postern_link::wire::{Kind, Record};
+use postern_link::wire::{Kind, Record, Status};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
@@ -38,7 +38,7 @@ use tokio::sync::mpsc;
 use crate::audit;
 use crate::audit::strangers::Strangers;
 pub use crate::authorize::Place;
-use crate::authorize::{Authorizer, Recorder, Rules, View, Wish};
+use crate::authorize::{Authorizer, Reading, Recorder, Rules, View, Wish};
 use crate::config::Limits;
 use crate::control::LastWord;
 use crate::identity::Identities;
@@ -48,7 +48,7 @@ use crate::tls::ServerTls;
 use crate::upstream::Credentials;
 
 use cancel::{CancelKeys, Cancelable};
-use catalogue::Catalogues;
+use catalogue::{Catalogues, Facts, SharedCatalogue};
 use connect::Connected;
 pub use dial::gateway_dial;
 use dial::{dial, harmless, warm_or_new};
@@ -185,8 +185,6 @@ async fn converse(
         recorder: Some(recorder),
         why: String::new(),
     };
-    let recorder = ended.recorder.as_ref().ok_or_else(gone)?;
-
     let identity = session.live().identity();
     let workload = &identity.workload().name;
     let target = rules.target(&place.target).ok_or_else(gone)?;
@@ -219,42 +217,8 @@ async fn converse(
         started: connected.facts.backend_start.clone(),
     }));
 
-    let reading = |connected: &Connected| {
-        let facts = &connected.facts;
-        let path = facts.search_path.clone();
-        authorizer.reading(
-            &names.newest(),
-            path,
-            &facts.role,
-            facts.standard_conforming_strings,
-        )
-    };
-    for (name, value) in &client.startup.settings {
-        let judged = authorizer.judge(&view, &reading(&connected), &settings::set_statement(name, value));
-        let permit = authorizer.permit(recorder, &view, &judged, None)?;
-        let set = connected.wire.ask(judged.text()).await;
-        let outcome = audit::Outcome::default();
-        match set {
-            Ok(_) => permit.entry.close(postern_link::wire::Status::Done, &outcome),
-            Err(error) => {
-                permit.entry.close(postern_link::wire::Status::Failed, &outcome);
-                return Err(match error {
-                    connect::Error::Refused { .. } => Refusal::new(
-                        Reason::Malformed,
-                        format!("the target does not take the setting `{name}`"),
-                    ),
-                    error => Refusal::from(&error),
-                });
-            }
-        }
-    }
-    if !client.startup.settings.is_empty() {
-        connected
-            .ask_facts()
-            .await
-            .map_err(|error| Refusal::from(&error))?;
-    }
-    let reading = reading(&connected);
+    let settings = &client.startup.settings;
+    let reading = set_startup(settings, &mut connected, &names, &view, &ended).await?;
 
     let backend_key = connected.key.clone();
     let cancelable = Cancelable {
@@ -352,6 +316,49 @@ async fn converse(
         connected.wire.goodbye().await;
     }
     Ok(())
+}
+
+/// Judges, records and runs each setting of the client's startup as a SET; gives the reading they leave.
+async fn set_startup(
+    settings: &[(String, String)],
+    connected: &mut Connected,
+    names: &SharedCatalogue,
+    view: &View,
+    noted: &EndNote,
+) -> Result<Rc<Reading>, Refusal> {
+    let authorizer = &noted.authorizer;
+    let recorder = noted.recorder.as_ref().ok_or_else(gone)?;
+    let reading = |facts: &Facts| {
+        let path = facts.search_path.clone();
+        authorizer.reading(
+            &names.newest(),
+            path,
+            &facts.role,
+            facts.standard_conforming_strings,
+        )
+    };
+    for (name, value) in settings {
+        let text = settings::set_statement(name, value);
+        let judged = authorizer.judge(view, &reading(&connected.facts), &text);
+        let permit = authorizer.permit(recorder, view, &judged, None)?;
+        let set = connected.wire.ask(&text).await;
+        let status = if set.is_ok() { Status::Done } else { Status::Failed };
+        permit.entry.close(status, &audit::Outcome::default());
+        set.map_err(|error| match error {
+            connect::Error::Refused { .. } => Refusal::new(
+                Reason::Malformed,
+                format!("the target does not take the setting `{name}`"),
+            ),
+            error => Refusal::from(&error),
+        })?;
+    }
+    if !settings.is_empty() {
+        connected
+            .ask_facts()
+            .await
+            .map_err(|error| Refusal::from(&error))?;
+    }
+    Ok(reading(&connected.facts))
 }
 
 fn gone() -> Refusal {

@@ -220,10 +220,10 @@ impl Dialogue {
             Err(stop) => return self.stop_extended(stop),
         };
         // The plan was fixed at Bind; only what policy says of it may have changed since.
-        if !permit.judged.is_view(&self.view) {
+        if !permit.judged().is_view(&self.view) {
             let judged = self
                 .authorizer
-                .judge(&self.view, &self.reading, permit.judged.text());
+                .judge(&self.view, &self.reading, permit.judged().text());
             if let Some(refusal) = judged.refusal() {
                 let refusal = self
                     .authorizer
@@ -231,7 +231,7 @@ impl Dialogue {
                 return self.refuse_extended(refusal);
             }
         }
-        let judged = permit.judged.clone();
+        let judged = permit.judged().clone();
         self.note_running(&judged);
         self.extended(Expected::Execute { permit })
     }
