@@ -271,7 +271,8 @@ impl Spool {
         });
         self.tell(&result);
         if let Err(error) = result {
-            self.pending.truncate(before);
+            // What waited before it may have been written meanwhile, so `before` is no longer where it begins.
+            self.pending.truncate(self.pending.len() - bytes);
             self.next_number = number;
             return Err(error);
         }

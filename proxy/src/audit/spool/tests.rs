@@ -296,3 +296,26 @@ fn a_record_longer_than_a_piece_is_read_whole_and_a_damaged_one_is_an_error() {
         io::ErrorKind::InvalidData
     );
 }
+
+#[test]
+fn a_record_that_found_no_room_leaves_nothing_of_itself_behind() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut spool, _) = open(folder.path(), 1);
+    let mut of = spool.intent(record(Kind::Intent, 0)).unwrap();
+    loop {
+        // Its outcome waits, and would be written with the next intent.
+        spool.outcome(of, record(Kind::Outcome, of));
+        match spool.intent(record(Kind::Intent, 0)) {
+            Ok(number) => of = number,
+            Err(_) => break,
+        }
+    }
+    spool.progress.acknowledge(of);
+    spool.note(record(Kind::Finding, 0)).unwrap();
+    let numbers: Vec<u64> = on_disk(folder.path(), 1)
+        .iter()
+        .map(|record| record.number)
+        .collect();
+    assert_eq!(numbers.last(), Some(&(spool.next_number() - 1)));
+    assert!(numbers.is_sorted_by(|one, next| one + 1 == *next), "{numbers:?}");
+}
