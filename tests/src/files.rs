@@ -6,12 +6,11 @@ use std::fs;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use postern::dev::authority::TRUST_DOMAIN;
-use postern::dev::cluster::free_port;
 use postern_control::audit::note::Signer;
 use postern_control::keys::SigningKey;
 
 use crate::ground::Ground;
-use crate::world::{AUDIENCE, World};
+use crate::world::{AUDIENCE, World, free_port};
 
 /// The roles that the gateway holds a password of.
 const ROLES: [&str; 5] = [
@@ -130,7 +129,7 @@ control:
             credentials = credentials(wishes)
                 .replace("{folder}", &folder.to_string())
                 .replace("{target}", &target),
-            gateways_port = free_port().expect("a free port"),
+            gateways_port = free_port(),
             snapshot_key = keys.snapshot_key,
             log_key = keys.log_key,
             gateway = wishes.gateway,

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use postern::dev::authority::Authority;
-use postern::dev::cluster::{Cluster, free_port};
+use postern::dev::cluster::Cluster;
 use postern::dev::issuer::Issuer;
 
 use crate::files::{Planes, Wishes};
@@ -63,9 +63,9 @@ impl World {
             issuer: &ground.issuer,
             trust: &ground.trust,
             folder,
-            port: free_port().expect("a free port"),
-            admin_port: free_port().expect("a free port"),
-            operators_port: free_port().expect("a free port"),
+            port: free_port(),
+            admin_port: free_port(),
+            operators_port: free_port(),
             database,
             planes: wishes.planes,
             gateway: None,
@@ -203,6 +203,22 @@ cat > /dev/null; kill -TERM $child 2> /dev/null; wait $child; rm -rf "$1""#;
     fn end(mut self) {
         drop(self.stdin);
         let _ = self.watcher.wait();
+    }
+}
+
+/// A port that nobody listens on, given once: below those that the system gives to outgoing connections.
+pub(crate) fn free_port() -> u16 {
+    const FIRST: u32 = 10_240;
+    const COUNT: u32 = 20_000;
+    static GIVEN: AtomicU32 = AtomicU32::new(0);
+    // Each process begins elsewhere, so that two of them rarely look at the same port at once.
+    let begin = std::process::id().wrapping_mul(977);
+    loop {
+        let number = begin.wrapping_add(GIVEN.fetch_add(1, Ordering::Relaxed)) % COUNT;
+        let port = u16::try_from(FIRST + number).expect("it is in range");
+        if std::net::TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
     }
 }
 
