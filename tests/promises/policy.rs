@@ -1,5 +1,6 @@
 //! What they may do: statement by statement, with the reason in psql itself.
 
+use postern_tests::raw::Raw;
 use postern_tests::{Heard, Login, World};
 
 fn ask(workload: &str, sql: &str) -> Heard {
@@ -208,4 +209,47 @@ fn a_policy_that_does_not_validate_leaves_the_last_good_one() {
     world
         .psql(Login::Token(&token), "select id from customers limit 1")
         .succeeded();
+}
+
+#[test]
+fn a_rule_that_looks_at_the_clock_is_asked_each_time_and_the_record_names_the_one_that_held() {
+    let world = World::start(&postern_tests::Wishes::default());
+    let token = world.token("report", &[]);
+    let now = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap().as_secs();
+    let turn = jiff::Timestamp::from_second(i64::try_from(now).unwrap() + 4).unwrap();
+    let rule = |id: &str, compare: &str| {
+        format!(
+            "@id(\"{id}\") permit (principal == Postern::Workload::\"report\", action == Postern::Action::\"select\", \
+             resource) when {{ resource is Postern::Table && resource.name == \"orders\" && \
+             context.now {compare} datetime(\"{turn}\") }};\n"
+        )
+    };
+    let path = world.folder.join("resources/shop.cedar");
+    let text = std::fs::read_to_string(path).unwrap();
+    world.change("shop.cedar", &(text + &rule("early", "<") + &rule("late", ">=")));
+    let sql = "select id as by_the_clock from orders where id = 1";
+    let rules = || -> Vec<String> {
+        let records = world.records("workload=report");
+        let of = records
+            .iter()
+            .filter(|record| postern_tests::field(record, "text").contains("by_the_clock"));
+        of.map(|record| record["rules"].to_string()).collect()
+    };
+    // One connection, so that one judgement of the text would serve for all.
+    world.block_on(async {
+        let mut raw = Raw::log_in(&world, &token).await;
+        loop {
+            raw.query(sql).await;
+            let rules = rules();
+            let last = rules.iter().any(|rules| rules.contains("late"));
+            if last {
+                break;
+            }
+        }
+    });
+    let rules = rules();
+    assert!(rules.iter().any(|rules| rules.contains("early")), "{rules:?}");
+    for one in &rules {
+        assert_ne!(one.contains("early"), one.contains("late"), "{one}");
+    }
 }

@@ -133,7 +133,7 @@ impl Audit {
     }
 
     /// Writes the intent of a request before it is asked; `parts` are encoded fields of a [`Record`].
-    pub fn intent(self: &Rc<Audit>, session: [u8; 16], parts: [&[u8]; 3]) -> Result<Entry, Error> {
+    pub fn intent(self: &Rc<Audit>, session: [u8; 16], parts: &[&[u8]]) -> Result<Entry, Error> {
         if self.sync_failed.get() {
             return Err(Error::Sync);
         }

@@ -30,11 +30,11 @@ fn durable(entry: &Entry) -> Poll<Result<(), Error>> {
 fn in_disk_durability_nothing_is_sent_before_its_record_is_synced() {
     let folder = tempfile::tempdir().unwrap();
     let audit = audit(folder.path(), Durability::Disk);
-    let entry = audit.intent([0; 16], [b"", b"", b""]).unwrap();
+    let entry = audit.intent([0; 16], &[]).unwrap();
     assert!(durable(&entry).is_pending());
     let (files, number) = audit.unsynced().unwrap().unwrap();
     assert!(!files.is_empty() && number == entry.number());
-    let later = audit.intent([0; 16], [b"", b"", b""]).unwrap();
+    let later = audit.intent([0; 16], &[]).unwrap();
     audit.synced(number);
     assert!(matches!(durable(&entry), Poll::Ready(Ok(()))));
     assert!(
@@ -47,7 +47,7 @@ fn in_disk_durability_nothing_is_sent_before_its_record_is_synced() {
 fn in_process_durability_nothing_waits_for_the_disk() {
     let folder = tempfile::tempdir().unwrap();
     let audit = audit(folder.path(), Durability::Process);
-    let entry = audit.intent([0; 16], [b"", b"", b""]).unwrap();
+    let entry = audit.intent([0; 16], &[]).unwrap();
     assert!(matches!(durable(&entry), Poll::Ready(Ok(()))));
 }
 
@@ -57,7 +57,7 @@ fn a_full_file_and_the_name_of_the_next_are_synced_with_what_follows() {
     let audit = audit(folder.path(), Durability::Disk);
     let filler = vec![0; 1500];
     let entries: Vec<Entry> = (0..4)
-        .map(|_| audit.intent([0; 16], [&filler, b"", b""]).unwrap())
+        .map(|_| audit.intent([0; 16], &[&filler]).unwrap())
         .collect();
     let (files, number) = audit.unsynced().unwrap().unwrap();
     assert_eq!(number, entries.last().unwrap().number());
@@ -81,9 +81,9 @@ fn a_full_file_and_the_name_of_the_next_are_synced_with_what_follows() {
 fn a_sync_that_fails_refuses_what_waits_and_what_comes() {
     let folder = tempfile::tempdir().unwrap();
     let audit = audit(folder.path(), Durability::Disk);
-    let entry = audit.intent([0; 16], [b"", b"", b""]).unwrap();
+    let entry = audit.intent([0; 16], &[]).unwrap();
     assert!(durable(&entry).is_pending());
     audit.fail_sync();
     assert!(matches!(durable(&entry), Poll::Ready(Err(Error::Sync))));
-    assert!(matches!(audit.intent([0; 16], [b"", b"", b""]), Err(Error::Sync)));
+    assert!(matches!(audit.intent([0; 16], &[]), Err(Error::Sync)));
 }

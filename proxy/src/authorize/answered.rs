@@ -7,6 +7,7 @@ use std::hash::{Hash, Hasher};
 use std::rc::Rc;
 
 use postern_link::wire::Record;
+use postern_policies::Attribute;
 use postern_sql::{Action, Analysis, Detail, Effect};
 use quick_cache::{Equivalent, Weighter, unsync};
 
@@ -15,7 +16,7 @@ use crate::config::Limits;
 use crate::refusal::Refusal;
 
 use super::View;
-use super::judged::{Verdict, verdict};
+use super::judged::{Verdict, decide_all};
 use super::part::recorded;
 use super::remembered::least_weight;
 use super::view::ask;
@@ -31,15 +32,49 @@ pub(super) struct Answered {
 }
 
 impl Answered {
+    /// The answer at any time, or that there is none: then each request asks for that of its own moment.
+    fn of(view: &View, analysis: &Analysis) -> Answered {
+        let reads_time = |effect: &Effect| view.slice.reads(effect.action.name()).contains(Attribute::Now);
+        if !effects(analysis).any(reads_time) {
+            return Answered::now(view, analysis);
+        }
+        Answered {
+            verdict: Verdict::Timed,
+            defines_routine: defines_routine(analysis),
+            part: audit::part(&asked(view, analysis)),
+        }
+    }
+
+    /// The answer of this moment, with the rules that made it.
+    pub fn now(view: &View, analysis: &Analysis) -> Answered {
+        let decided = decide_all(view, analysis);
+        let permitted = decided.is_ok();
+        let rules: BTreeSet<String> = if permitted {
+            effects(analysis)
+                .filter(|effect| !effect.implied)
+                .flat_map(|effect| ask(view, effect).rules)
+                .map(|rule| rule.to_string())
+                .collect()
+        } else {
+            BTreeSet::new()
+        };
+        Answered {
+            verdict: decided.map_or_else(Verdict::Refused, |()| Verdict::Permitted),
+            defines_routine: permitted && defines_routine(analysis),
+            part: audit::part(&Record {
+                permitted,
+                rules: rules.into_iter().collect(),
+                ..asked(view, analysis)
+            }),
+        }
+    }
+
     /// The answer to a text whose effects cannot be told.
     pub fn untold(view: &View, refusal: Refusal) -> Answered {
         Answered {
             verdict: Verdict::Refused(refusal),
             defines_routine: false,
-            part: audit::part(&Record {
-                policy_epoch: view.facts.policy_epoch,
-                ..Record::default()
-            }),
+            part: audit::part(&asked(view, &Analysis::default())),
         }
     }
 }
@@ -76,7 +111,7 @@ impl Answers {
         if let Some(answered) = self.0.borrow().get(&key) {
             return answered.clone();
         }
-        let answered = Rc::new(answer(view, analysis));
+        let answered = Rc::new(Answered::of(view, analysis));
         let key = Key {
             view: view.id,
             effects: effects(analysis).cloned().collect(),
@@ -86,34 +121,19 @@ impl Answers {
     }
 }
 
-fn answer(view: &View, analysis: &Analysis) -> Answered {
-    let verdict = verdict(view, analysis);
-    let permitted = !matches!(verdict, Verdict::Refused(_));
-    let rules: BTreeSet<String> = if permitted {
-        effects(analysis)
-            .filter(|effect| !effect.implied)
-            .flat_map(|effect| ask(view, effect).rules)
-            .map(|rule| rule.to_string())
-            .collect()
-    } else {
-        BTreeSet::new()
-    };
-    let defines_routine = permitted
-        && effects(analysis).any(|effect| {
-            effect.action == Action::Create && matches!(effect.detail, Detail::Kind("function" | "procedure"))
-        });
-    let part = audit::part(&Record {
+/// What was asked, and under which policies.
+fn asked(view: &View, analysis: &Analysis) -> Record {
+    Record {
         effects: effects(analysis).map(|effect| recorded(view, effect)).collect(),
-        permitted,
-        rules: rules.into_iter().collect(),
         policy_epoch: view.facts.policy_epoch,
         ..Record::default()
-    });
-    Answered {
-        verdict,
-        defines_routine,
-        part,
     }
+}
+
+fn defines_routine(analysis: &Analysis) -> bool {
+    effects(analysis).any(|effect| {
+        effect.action == Action::Create && matches!(effect.detail, Detail::Kind("function" | "procedure"))
+    })
 }
 
 fn effects(analysis: &Analysis) -> impl Iterator<Item = &Effect> {

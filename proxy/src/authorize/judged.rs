@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use postern_policies::{Attribute, Reason as Why};
+use postern_policies::Reason as Why;
 use postern_sql::{Analysis, Change, Object, Statement};
 
 use super::answered::Answered;
@@ -22,7 +22,7 @@ pub struct Judged {
     pub(super) view: u64,
     pub(super) answered: Rc<Answered>,
     pub(super) analysis: Analysis,
-    /// The record's fields that this text gives, encoded once.
+    /// The record's fields that this text gives, beside those of the answer; encoded once.
     pub(super) part: Vec<u8>,
 }
 
@@ -83,20 +83,6 @@ impl Judged {
             Verdict::Refused(refusal) => Some(refusal),
             Verdict::Permitted | Verdict::Timed => None,
         }
-    }
-}
-
-pub(super) fn verdict(view: &View, analysis: &Analysis) -> Verdict {
-    let mut actions = analysis
-        .statements
-        .iter()
-        .flat_map(|statement| &statement.effects);
-    if actions.any(|effect| view.slice.reads(effect.action.name()).contains(Attribute::Now)) {
-        return Verdict::Timed;
-    }
-    match decide_all(view, analysis) {
-        Ok(()) => Verdict::Permitted,
-        Err(refusal) => Verdict::Refused(refusal),
     }
 }
 

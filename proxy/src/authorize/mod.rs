@@ -32,7 +32,7 @@ use crate::config::Limits;
 use crate::refusal::Refusal;
 
 use answered::{Answered, Answers};
-use judged::{Verdict, decide_all};
+use judged::Verdict;
 use remembered::{Key, KeyRef, TextBytes};
 use words::rejected;
 
@@ -218,21 +218,25 @@ impl Authorizer {
         judged: &Rc<Judged>,
         also: Option<&Rc<Judged>>,
     ) -> Result<Permit, Refusal> {
-        for asked in std::iter::once(judged).chain(also) {
-            match &asked.answered.verdict {
-                Verdict::Permitted => {}
-                Verdict::Refused(refusal) => return Err(self.refuse(recorder, Some(asked), refusal.clone())),
-                Verdict::Timed => {
-                    if let Err(refusal) = decide_all(view, &asked.analysis) {
-                        return Err(self.refuse(recorder, Some(asked), refusal));
-                    }
-                }
-            }
-        }
-        let body = also.map_or(&[][..], |body| &body.part);
-        let entry = self
-            .audit
-            .intent(recorder.session, [&recorder.part, body, &judged.part]);
+        let answered = self.answer_now(recorder, view, judged)?;
+        let body = match also {
+            Some(body) => Some((body, self.answer_now(recorder, view, body)?)),
+            None => None,
+        };
+        let (body_text, body_answer) = match &body {
+            Some((body, answered)) => (&*body.part, &*answered.part),
+            None => (&[][..], &[][..]),
+        };
+        let entry = self.audit.intent(
+            recorder.session,
+            &[
+                &recorder.part,
+                body_text,
+                body_answer,
+                &judged.part,
+                &answered.part,
+            ],
+        );
         let entry = entry.map_err(|error| {
             tracing::debug!(%error, "an intent could not be recorded");
             Refusal::from(&error)
@@ -251,24 +255,44 @@ impl Authorizer {
         judged: &Rc<Judged>,
         name: &str,
     ) -> Result<(), Refusal> {
-        match &judged.answered.verdict {
-            Verdict::Permitted => {}
-            Verdict::Refused(refusal) => return Err(self.refuse(recorder, Some(judged), refusal.clone())),
-            Verdict::Timed => {
-                decide_all(view, &judged.analysis)
-                    .map_err(|refusal| self.refuse(recorder, Some(judged), refusal))?;
-            }
-        }
+        let answered = self.answer_now(recorder, view, judged)?;
         let mut named = Vec::new();
         audit::put_text(39, name, &mut named);
-        let written = self
-            .audit
-            .note(Kind::Prepared, &[&recorder.part, &judged.part, &named]);
+        let parts = [&*recorder.part, &judged.part, &answered.part, &named];
+        let written = self.audit.note(Kind::Prepared, &parts);
         written.map(drop).map_err(|error| Refusal::from(&error))
     }
 
+    /// The answer that holds at this moment; or its refusal, recorded.
+    fn answer_now(
+        &self,
+        recorder: &Recorder,
+        view: &View,
+        judged: &Rc<Judged>,
+    ) -> Result<Rc<Answered>, Refusal> {
+        let answered = match judged.answered.verdict {
+            Verdict::Timed => Rc::new(Answered::now(view, &judged.analysis)),
+            Verdict::Permitted | Verdict::Refused(_) => judged.answered.clone(),
+        };
+        match &answered.verdict {
+            Verdict::Refused(refusal) => {
+                let parts = [&*judged.part, &*answered.part];
+                Err(self.note_refused(recorder, parts, refusal.clone()))
+            }
+            Verdict::Permitted | Verdict::Timed => Ok(answered),
+        }
+    }
+
     /// Records a refusal of a known workload, and completes its hint with the name of the record.
-    pub fn refuse(&self, recorder: &Recorder, judged: Option<&Rc<Judged>>, mut refusal: Refusal) -> Refusal {
+    pub fn refuse(&self, recorder: &Recorder, judged: Option<&Rc<Judged>>, refusal: Refusal) -> Refusal {
+        let parts = match judged {
+            Some(judged) => [&*judged.part, &*judged.answered.part],
+            None => [&[][..], &[][..]],
+        };
+        self.note_refused(recorder, parts, refusal)
+    }
+
+    fn note_refused(&self, recorder: &Recorder, [text, answer]: [&[u8]; 2], mut refusal: Refusal) -> Refusal {
         const MINUTE_US: i64 = 60_000_000;
         let now = audit::now_us();
         if now - recorder.refused_since_us.get() > MINUTE_US {
@@ -292,8 +316,8 @@ impl Authorizer {
             hint: refusal.hint.clone().unwrap_or_default().into_owned(),
             ..Record::default()
         });
-        let text = judged.map_or(&[][..], |judged| &judged.part);
-        if let Err(error) = self.audit.note(Kind::Refused, &[&recorder.part, text, &said]) {
+        let parts = [&*recorder.part, text, answer, &said];
+        if let Err(error) = self.audit.note(Kind::Refused, &parts) {
             tracing::debug!(%error, "a refusal could not be recorded");
         }
         refusal

@@ -10,7 +10,7 @@ use super::{Authorizer, Reading, View};
 use crate::audit;
 
 impl Authorizer {
-    /// The record's fields that a text gives, with those of the answer to it.
+    /// The record's fields that a text gives, beside those of the answer to it.
     pub(super) fn text_part(
         &self,
         view: &View,
@@ -23,16 +23,14 @@ impl Authorizer {
         } else {
             String::new()
         };
-        let mut part = audit::part(&Record {
+        audit::part(&Record {
             text: postern_sql::redact(text, reading.standard_conforming_strings),
             text_digest: hmac::sign(&self.digest_key, text.as_bytes()).as_ref().to_vec(),
             raw_text,
             catalogue_version: reading.catalogue.version,
             search_path: reading.search_path.join(", "),
             ..Record::default()
-        });
-        part.extend_from_slice(&answered.part);
-        part
+        })
     }
 }
 
