@@ -350,3 +350,27 @@ fn what_a_client_asks_for_at_startup_goes_by_the_same_list_as_set() {
             .turned_away("may not set");
     }
 }
+
+#[test]
+fn the_client_is_told_the_settings_that_its_own_startup_has_left_and_the_next_one_is_not() {
+    let world = World::shared();
+    let token = world.token("writer", &[]);
+    let told = |settings: &[(&str, &str)]| -> Vec<String> {
+        let place = [("user", "postern"), ("database", &world.database)];
+        world.block_on(async {
+            let mut raw = Raw::secure(world, Login::Token(&token)).await;
+            raw.start(PROTOCOL_3_0, &[&place, settings].concat()).await;
+            assert_eq!(raw.receive().await.0, 'R');
+            raw.password(&token).await;
+            let zones = raw.until_ready().await.into_iter().filter_map(|(tag, body)| {
+                let body = String::from_utf8(body).ok()?;
+                (tag == 'S').then(|| body.strip_prefix("TimeZone\0").map(str::to_owned))?
+            });
+            zones.collect()
+        })
+    };
+    let before = told(&[]);
+    assert_eq!(before.len(), 1, "{before:?}");
+    assert_eq!(told(&[("TimeZone", "Asia/Tokyo")]), ["Asia/Tokyo\0"]);
+    assert_eq!(told(&[]), before);
+}

@@ -90,12 +90,17 @@ fn a_gateway_that_hears_nothing_ends_its_sessions_when_the_lease_runs_out() {
 }
 
 #[test]
-fn in_disk_durability_a_statement_goes_on_only_after_its_record_is_synced() {
+fn in_disk_durability_statements_run_and_each_has_its_record() {
     let world = apart("  durability: disk\n");
     let token = world.token("report", &[]);
     for number in 0..5 {
         let sql = format!("select id as synced{number} from customers where id = 1");
-        world.psql(Login::Token(&token), &sql).succeeded();
+        let settings = [("PGOPTIONS", "-c timezone=Asia/Tokyo")];
+        world
+            .psql_with(Login::Token(&token), &settings, &sql)
+            .succeeded();
     }
-    world.until("every record is there", || intents(&world, "as synced") == 5);
+    world.until("every record is there", || {
+        intents(&world, "as synced") == 5 && intents(&world, "timezone") == 5
+    });
 }

@@ -206,20 +206,8 @@ cat > /dev/null; kill -TERM $child 2> /dev/null; wait $child; rm -rf "$1""#;
     }
 }
 
-/// A port that nobody listens on, given once: below those that the system gives to outgoing connections.
 pub(crate) fn free_port() -> u16 {
-    const FIRST: u32 = 10_240;
-    const COUNT: u32 = 20_000;
-    static GIVEN: AtomicU32 = AtomicU32::new(0);
-    // Each process begins elsewhere, so that two of them rarely look at the same port at once.
-    let begin = std::process::id().wrapping_mul(977);
-    loop {
-        let number = begin.wrapping_add(GIVEN.fetch_add(1, Ordering::Relaxed)) % COUNT;
-        let port = u16::try_from(FIRST + number).expect("it is in range");
-        if std::net::TcpListener::bind(("127.0.0.1", port)).is_ok() {
-            return port;
-        }
-    }
+    postern::dev::cluster::free_port().expect("a free port")
 }
 
 /// The binary that was built with this test or bench: beside it, or one folder up from `deps`.

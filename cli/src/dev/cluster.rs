@@ -10,7 +10,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, geteuid, kill_process};
@@ -531,9 +531,21 @@ fn is_ready(lock: &str, number: &str) -> bool {
     lock.lines().next() == Some(number) && lock.lines().any(|line| line.trim() == "ready")
 }
 
-/// A port that was free a moment ago.
+/// A port that nobody listens on, given once: below those that the system gives to outgoing connections.
 pub fn free_port() -> io::Result<u16> {
-    Ok(TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port())
+    const FIRST: u16 = 10_240;
+    const COUNT: u32 = 20_000;
+    static GIVEN: AtomicU32 = AtomicU32::new(0);
+    // Each process begins elsewhere, so that two of them rarely look at the same port at once.
+    let begin = std::process::id().wrapping_mul(977);
+    for _ in 0..COUNT {
+        let number = begin.wrapping_add(GIVEN.fetch_add(1, Ordering::Relaxed)) % COUNT;
+        let port = FIRST.saturating_add(u16::try_from(number).unwrap_or_default());
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return Ok(port);
+        }
+    }
+    Err(io::ErrorKind::AddrInUse.into())
 }
 
 /// What the caller's environment says about PostgreSQL is about another one.

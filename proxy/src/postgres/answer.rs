@@ -359,9 +359,7 @@ impl Dialogue {
     }
 
     fn parameter(&mut self, body: &[u8]) -> Result<Heard, Error> {
-        let mut fields = Fields(body);
-        let (name, value) = (fields.text()?, fields.text()?);
-        fields.end()?;
+        let (name, value) = message::parameter(body)?;
         match name {
             "application_name" => {
                 put(&mut self.to_client, b'S', |body| {

@@ -90,8 +90,8 @@ pub struct Connected {
     pub wire: Wire,
     pub pid: i32,
     pub key: Vec<u8>,
-    /// What the server reported with ParameterStatus.
-    pub parameters: BTreeMap<String, String>,
+    /// What the server reported at the login.
+    pub parameters: Parameters,
     pub facts: Facts,
 }
 
@@ -117,19 +117,19 @@ async fn log_in(dial: &Dial, limits: &Limits) -> Result<Connected, Error> {
     let mut wire = Wire::new(stream, limits);
     wire.send(&startup_packet(dial)).await?;
     authenticate(&mut wire, dial, limits).await?;
-    let (mut pid, mut key, mut parameters) = (0, Vec::new(), BTreeMap::new());
+    let (mut pid, mut key, mut parameters) = (0, Vec::new(), Parameters::new());
     let mut parameter_bytes = 0;
     loop {
         let (tag, body) = wire.receive().await?;
-        let mut fields = message::Fields(&body);
         match tag {
             b'S' => {
                 parameter_bytes += body.len();
                 wire.check(parameter_bytes)?;
-                let (name, value) = (fields.text()?.to_owned(), fields.text()?.to_owned());
-                parameters.insert(name, value);
+                let (name, value) = message::parameter(&body)?;
+                parameters.insert(name.to_owned(), value.to_owned());
             }
             b'K' => {
+                let mut fields = message::Fields(&body);
                 pid = i32::from_be_bytes(fields.u32()?.to_be_bytes());
                 key = fields.0.to_vec();
             }
@@ -311,6 +311,16 @@ fn refused(body: &[u8]) -> Error {
 /// The rows of an answer as texts; a NULL is `None`.
 type Rows = Vec<Vec<Option<String>>>;
 
+/// What a server reports with ParameterStatus, by name.
+pub type Parameters = BTreeMap<String, String>;
+
+/// What one of our own questions brought.
+#[derive(Debug, Default)]
+struct Answer {
+    rows: Rows,
+    reported: Parameters,
+}
+
 /// A connection spoken to one message at a time: at login, and by the gateway's own questions.
 #[derive(Debug)]
 pub struct Wire {
@@ -324,12 +334,11 @@ pub struct Wire {
 }
 
 impl Wire {
-    /// The bare stream; nothing is left unread on an idle connection.
-    pub fn into_stream(self) -> Upstream {
-        self.stream
+    /// The bare stream, for the relay: nothing has been read ahead of it on an idle connection.
+    pub fn stream(&mut self) -> &mut Upstream {
+        &mut self.stream
     }
 
-    /// A wire on a stream from which nothing has been read ahead.
     pub fn new(stream: Upstream, limits: &Limits) -> Wire {
         Wire {
             stream,
@@ -391,23 +400,38 @@ impl Wire {
         tokio::time::timeout(self.answer_timeout, self.answer(text))
             .await
             .map_err(|_| Error::TimedOut)?
+            .map(|answer| answer.rows)
     }
 
-    async fn answer(&mut self, text: &str) -> Result<Rows, Error> {
+    /// Runs one SET of our own and returns the parameters that the server reports as changed by it.
+    pub async fn set(&mut self, text: &str) -> Result<Parameters, Error> {
+        tokio::time::timeout(self.answer_timeout, self.answer(text))
+            .await
+            .map_err(|_| Error::TimedOut)?
+            .map(|answer| answer.reported)
+    }
+
+    async fn answer(&mut self, text: &str) -> Result<Answer, Error> {
         let mut query = Vec::new();
         put_query(&mut query, text);
         self.send(&query).await?;
-        let (mut rows, mut row_bytes, mut failed) = (Vec::new(), 0, None);
+        let (mut answer, mut answer_bytes, mut failed) = (Answer::default(), 0, None);
         loop {
-            match self.receive().await? {
-                (b'D', body) => {
-                    row_bytes += body.len();
-                    self.check(row_bytes)?;
+            let (tag, body) = self.receive().await?;
+            answer_bytes += body.len();
+            self.check(answer_bytes)?;
+            match tag {
+                b'D' => {
                     let row = message::row_values(&body)?;
-                    rows.push(row.into_iter().map(|value| value.map(str::to_owned)).collect());
+                    let row = row.into_iter().map(|value| value.map(str::to_owned));
+                    answer.rows.push(row.collect());
                 }
-                (b'E', body) => failed = Some(refused(&body)),
-                (b'Z', _) => return failed.map_or(Ok(rows), Err),
+                b'S' => {
+                    let (name, value) = message::parameter(&body)?;
+                    answer.reported.insert(name.to_owned(), value.to_owned());
+                }
+                b'E' => failed = Some(refused(&body)),
+                b'Z' => return failed.map_or(Ok(answer), Err),
                 _ => {}
             }
         }

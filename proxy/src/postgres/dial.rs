@@ -1,13 +1,11 @@
 //! As whom the gateway logs in to a target, and when it takes a connection that is still warm.
 
-use std::time::Instant;
-
 use postern_link::snapshot::{DangerousRole, Target};
 
 use crate::refusal::{Reason, Refusal};
 
 use super::connect::{self, Connected, Dial};
-use super::warm::Key;
+use super::warm::{self, Key, Opened};
 use super::{Place, Shared, Worker, gone, settings};
 
 /// How the gateway logs in for a session: as the assumed role, never down from a stronger one.
@@ -62,21 +60,22 @@ fn unusable(error: crate::upstream::Error) -> Refusal {
         .hint("the gateway's operators see why with `postern check`")
 }
 
+/// A connection that waits for this key, renamed for this session; else a new one.
 pub(super) async fn warm_or_new(
     key: &Key,
     dial: &Dial,
     shared: &Shared,
     worker: &Worker,
-) -> Result<(Connected, String, Instant), connect::Error> {
+) -> Result<Opened, connect::Error> {
     let own_name = &dial.application_name;
-    if let Some((mut connected, name, opened)) = worker.warm.take(key, dial, &shared.limits) {
+    if let Some(mut waiting) = worker.warm.take(key, dial, &shared.limits) {
         let set = settings::set_statement("application_name", own_name);
-        if name == *own_name || connected.wire.ask(&set).await.is_ok() {
-            return Ok((connected, name, opened));
+        let is_named = waiting.application_name == *own_name;
+        if is_named || waiting.connected.wire.ask(&set).await.is_ok() {
+            return Ok(waiting);
         }
     }
-    let connected = connect::connect(dial, &shared.limits).await?;
-    Ok((connected, own_name.clone(), Instant::now()))
+    warm::open(dial, &shared.limits).await
 }
 
 /// The second lock: a role that reaches past every policy is not logged in as.

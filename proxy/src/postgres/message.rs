@@ -310,6 +310,14 @@ pub fn row_values(body: &[u8]) -> Result<Vec<Option<&str>>, Error> {
     Ok(values)
 }
 
+/// The name and the value of a ParameterStatus.
+pub fn parameter(body: &[u8]) -> Result<(&str, &str), Error> {
+    let mut fields = Fields(body);
+    let parameter = (fields.text()?, fields.text()?);
+    fields.end()?;
+    Ok(parameter)
+}
+
 /// The fields of an `ErrorResponse` or `NoticeResponse`, by their letter (manual, "Error and Notice
 /// Message Fields").
 pub fn notice_fields(body: &[u8]) -> Result<Vec<(u8, &str)>, Error> {

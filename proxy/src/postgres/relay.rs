@@ -19,10 +19,11 @@ use crate::session::{Ended, Live};
 use crate::upstream::Upstream;
 
 use super::answer::{Heard, is_bulk};
+use super::dialogue::Dialogue;
 use super::message::{self, Error, HEADER_BYTES, Reading};
 use super::pipe::{Buffers, Pipe};
 use super::refusal::put_fatal;
-use super::request::{Dialogue, Step};
+use super::request::Step;
 
 /// How a session's relay ended.
 #[derive(Debug)]
@@ -71,7 +72,8 @@ pub struct Relay<'a> {
     session_ends: Instant,
     /// When the client last sent something, or had its last answer.
     idle_since: Instant,
-    view_of: &'a dyn Fn(&mut Dialogue) -> Result<(), Refusal>,
+    /// Gives the dialogue the view of the newest rules.
+    follow: &'a dyn Fn(&mut Dialogue),
 }
 
 /// How often the slow limits are looked at.
@@ -83,7 +85,7 @@ impl<'a> Relay<'a> {
         dialogue: &'a mut Dialogue,
         (live, limits): (&'a Live, &'a Limits),
         buffers: &Buffers,
-        view_of: &'a dyn Fn(&mut Dialogue) -> Result<(), Refusal>,
+        follow: &'a dyn Fn(&mut Dialogue),
     ) -> Relay<'a> {
         let now = Instant::now();
         Relay {
@@ -98,7 +100,7 @@ impl<'a> Relay<'a> {
             clock: Box::pin(tokio::time::sleep(LOOK_INTERVAL)),
             session_ends: now + Duration::from_secs(limits.session_seconds_max),
             idle_since: now,
-            view_of,
+            follow,
         }
     }
 
@@ -193,7 +195,7 @@ impl<'a> Relay<'a> {
     /// Judges the client's messages that have arrived.
     fn judge_client(&mut self) -> Result<bool, Finish> {
         let mut moved = false;
-        (self.view_of)(self.dialogue).map_err(Finish::Refused)?;
+        (self.follow)(self.dialogue);
         while self.upward.is_between_messages() && self.upward.has_room() && self.downward.has_room() {
             let Some(header) = header(self.upward.unjudged()).map_err(refused)? else {
                 break;

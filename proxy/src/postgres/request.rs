@@ -10,7 +10,7 @@ use postern_sql::Change;
 use crate::authorize::{Judged, Permit};
 use crate::refusal::{Reason, Refusal};
 
-pub use super::dialogue::Dialogue;
+use super::dialogue::Dialogue;
 use super::dialogue::{Asked, Expected, OWN_PREFIX, Parsing};
 use super::message::{self, Frontend, Named};
 use super::prepared::Stop;

@@ -3,6 +3,7 @@
 //! Nothing sent before TLS is interpreted but the request for TLS itself and a cancel (manual, "Message
 //! Flow"). The password is asked for only inside TLS, and it is a token, not a secret of the target.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -22,7 +23,6 @@ use crate::tls::ALPN_POSTGRESQL;
 
 use super::Shared;
 use super::cancel::CancelKey;
-use super::connect::Connected;
 use super::message::{self, CANCEL_REQUEST, GSSENC_REQUEST, HEADER_BYTES, SSL_REQUEST, put, put_text};
 use super::refusal::put_fatal;
 use super::settings::{self, Startup};
@@ -331,15 +331,21 @@ pub async fn say(stream: &mut (impl AsyncWriteExt + Unpin), refusal: &Refusal, l
 }
 
 /// The end of the client's login: what the server reported, with our own key and the client's own name.
-pub(super) fn login_answer(connected: &Connected, client_says: &str, key: &CancelKey) -> Vec<u8> {
+pub(super) fn login_answer<'a>(
+    parameters: impl Iterator<Item = (&'a String, &'a String)>,
+    client_says: &'a str,
+    key: &CancelKey,
+) -> Vec<u8> {
+    // The last word on each counts.
+    let mut parameters: BTreeMap<&str, &str> = parameters
+        .map(|(name, value)| (name.as_str(), value.as_str()))
+        .collect();
+    if let Some(name) = parameters.get_mut("application_name") {
+        *name = client_says;
+    }
     let mut answer = Vec::new();
     message::put(&mut answer, b'R', |body| body.extend_from_slice(&[0; 4]));
-    for (name, value) in &connected.parameters {
-        let value = if name == "application_name" {
-            client_says
-        } else {
-            value
-        };
+    for (name, value) in parameters {
         message::put(&mut answer, b'S', |body| {
             message::put_text(body, name);
             message::put_text(body, value);

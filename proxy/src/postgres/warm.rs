@@ -12,7 +12,7 @@ use tokio::sync::Notify;
 use crate::authorize::Place;
 use crate::config::Limits;
 
-use super::connect::{Connected, Dial, Error};
+use super::connect::{self, Connected, Dial, Error};
 
 /// What a waiting connection may serve.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -23,17 +23,27 @@ pub struct Key {
     pub credentials: u64,
 }
 
+/// A connection, with what a reset brings it back to.
 #[derive(Debug)]
-struct Waiting {
-    connected: Connected,
-    /// The name it was opened with, which a reset brings back.
-    application_name: String,
-    opened: Instant,
+pub struct Opened {
+    pub connected: Connected,
+    /// The name it was opened with.
+    pub application_name: String,
+    pub at: Instant,
+}
+
+/// Opens a new one.
+pub async fn open(dial: &Dial, limits: &Limits) -> Result<Opened, Error> {
+    Ok(Opened {
+        connected: connect::connect(dial, limits).await?,
+        application_name: dial.application_name.clone(),
+        at: Instant::now(),
+    })
 }
 
 #[derive(Debug)]
 struct Kept {
-    waiting: Vec<Waiting>,
+    waiting: Vec<Opened>,
     dial: Dial,
     used: Instant,
 }
@@ -46,8 +56,8 @@ pub struct Warm {
 }
 
 impl Warm {
-    /// A connection that waits for this key and still lives, with the name it was opened with.
-    pub fn take(&self, key: &Key, dial: &Dial, limits: &Limits) -> Option<(Connected, String, Instant)> {
+    /// A connection that waits for this key and still lives.
+    pub fn take(&self, key: &Key, dial: &Dial, limits: &Limits) -> Option<Opened> {
         let mut kept = self.kept.borrow_mut();
         // Whatever was made under an older snapshot, or with an older secret, serves nobody any more.
         kept.retain(|known, _| known.snapshot >= key.snapshot && known.credentials >= key.credentials);
@@ -61,22 +71,15 @@ impl Warm {
         entry.dial = dial.clone();
         let age_max = Duration::from_secs(limits.upstream_age_seconds_max);
         let found = std::iter::from_fn(|| entry.waiting.pop())
-            .find(|waiting| waiting.opened.elapsed() < age_max && waiting.connected.wire.is_alive());
+            .find(|waiting| waiting.at.elapsed() < age_max && waiting.connected.wire.is_alive());
         if entry.waiting.is_empty() {
             self.wanted.notify_one();
         }
-        found.map(|waiting| (waiting.connected, waiting.application_name, waiting.opened))
+        found
     }
 
     /// Keeps a connection that has been reset, if there is room.
-    pub fn give(
-        &self,
-        key: &Key,
-        connected: Connected,
-        application_name: String,
-        opened: Instant,
-        limits: &Limits,
-    ) {
+    pub fn give(&self, key: &Key, opened: Opened, limits: &Limits) {
         let mut kept = self.kept.borrow_mut();
         let of_target = kept
             .iter()
@@ -84,11 +87,7 @@ impl Warm {
         let of_target: usize = of_target.map(|(_, entry)| entry.waiting.len()).sum();
         let Some(entry) = kept.get_mut(key) else { return };
         if of_target < limits.warm_per_target_max && entry.waiting.len() < limits.warm_per_key_max {
-            entry.waiting.push(Waiting {
-                connected,
-                application_name,
-                opened,
-            });
+            entry.waiting.push(opened);
         }
     }
 
@@ -105,8 +104,8 @@ impl Warm {
                 .collect()
         };
         for (key, dial) in wanted {
-            match super::connect::connect(&dial, limits).await {
-                Ok(connected) => self.give(&key, connected, dial.application_name, Instant::now(), limits),
+            match open(&dial, limits).await {
+                Ok(opened) => self.give(&key, opened, limits),
                 Err(error) => {
                     tracing::debug!(target = key.place.target, %error, "no connection could be opened ahead")
                 }
