@@ -96,9 +96,7 @@ fn in_disk_durability_statements_run_and_each_has_its_record() {
     for number in 0..5 {
         let sql = format!("select id as synced{number} from customers where id = 1");
         let settings = [("PGOPTIONS", "-c timezone=Asia/Tokyo")];
-        world
-            .psql_with(Login::Token(&token), &settings, &sql)
-            .succeeded();
+        world.psql_with(Login::Token(&token), &settings, &sql).succeeded();
     }
     world.until("every record is there", || {
         intents(&world, "as synced") == 5 && intents(&world, "timezone") == 5

@@ -1,6 +1,6 @@
 //! The record of everything, on the gateway's side: what was asked is in the spool before it is asked.
 //!
-//! An [`Entry`] is the proof. It is made when the intent is written, with room for its outcome, and closes
+//! An [`Entry`] is the proof. It is made when the intent is taken, with room for its outcome, and closes
 //! as *abandoned* if it is dropped before anyone says how it ended. Records are joined from parts encoded
 //! once (the gateway's, the session's, the statement's), so that a request copies bytes and builds nothing.
 //! Start with [`Audit::intent`]; the files are in [`spool`].
@@ -20,7 +20,7 @@ use prost::encoding::{WireType, encode_key, encode_varint, int32, int64, message
 
 use crate::config::Durability;
 use crate::refusal::{Reason, Refusal};
-use spool::Spool;
+use spool::{Spool, Write};
 
 pub use spool::Error;
 
@@ -68,6 +68,8 @@ pub struct Audit {
     gateway_part: Vec<u8>,
     durability: Durability,
     durable: Cell<u64>,
+    /// The highest number that somebody waits for so that others may share the write.
+    awaited: Cell<u64>,
     /// What the system said it lost must not be taken for written: nothing goes on until a restart.
     sync_failed: Cell<bool>,
     awaiting_durable: RefCell<Vec<Waker>>,
@@ -75,7 +77,7 @@ pub struct Audit {
     syncer: RefCell<Option<Waker>>,
 }
 
-/// Proof that the intent of one request is written. Dropping it records the request as abandoned.
+/// Proof that the intent of one request is taken. Dropping it records the request as abandoned.
 #[derive(Debug)]
 pub struct Entry {
     audit: Rc<Audit>,
@@ -112,6 +114,7 @@ impl Audit {
             epoch,
             gateway_part,
             durable: Cell::new(0),
+            awaited: Cell::new(0),
             sync_failed: Cell::new(false),
             awaiting_durable: RefCell::default(),
             syncer: RefCell::default(),
@@ -132,7 +135,8 @@ impl Audit {
         }
     }
 
-    /// Writes the intent of a request before it is asked; `parts` are encoded fields of a [`Record`].
+    /// Takes the intent of a request, which may be sent once [`Audit::poll_durable`] says so; `parts` are
+    /// encoded fields of a [`Record`].
     pub fn intent(self: &Rc<Audit>, session: [u8; 16], parts: &[&[u8]]) -> Result<Entry, Error> {
         if self.sync_failed.get() {
             return Err(Error::Sync);
@@ -159,7 +163,16 @@ impl Audit {
 
     /// Writes a record that expects no outcome, and returns its number.
     pub fn note(&self, kind: Kind, parts: &[&[u8]]) -> Result<u64, Error> {
-        self.spool.borrow_mut().note(|number, buffer| {
+        self.put_note(Write::AtOnce, kind, parts)
+    }
+
+    /// Takes a record without outcome of something that goes on once [`Audit::poll_durable`] says so.
+    pub fn note_before(&self, kind: Kind, parts: &[&[u8]]) -> Result<u64, Error> {
+        self.put_note(Write::WithOthers, kind, parts)
+    }
+
+    fn put_note(&self, write: Write, kind: Kind, parts: &[&[u8]]) -> Result<u64, Error> {
+        self.spool.borrow_mut().note(write, |number, buffer| {
             self.put(number, kind, buffer);
             for part in parts {
                 buffer.extend_from_slice(part);
@@ -167,19 +180,41 @@ impl Audit {
         })
     }
 
-    /// Gives waiting outcomes to the operating system.
+    /// Gives waiting records to the operating system.
     pub fn flush(&self) -> Result<(), Error> {
         self.spool.borrow_mut().flush()
     }
 
-    /// Whether outcomes wait for [`Audit::flush`].
+    /// Whether records wait for [`Audit::flush`].
     pub fn is_pending(&self) -> bool {
         self.spool.borrow().is_pending()
     }
 
-    /// Ready once the entry is as durable as configured; until then nothing it permits may be sent.
+    /// Ready once the record is as durable as configured; until then nothing it permits may be sent.
     pub fn poll_durable(&self, number: u64, context: &Context<'_>) -> Poll<Result<(), Error>> {
-        if self.durability == Durability::Process || self.durable.get() >= number {
+        match self.durability {
+            Durability::Process => self.poll_written(number, context),
+            Durability::Disk => self.poll_synced(number, context),
+        }
+    }
+
+    /// The sessions of one wake-up share one write: who asks first goes to the end of the line, and writes
+    /// what all those before it have put there.
+    fn poll_written(&self, number: u64, context: &Context<'_>) -> Poll<Result<(), Error>> {
+        let mut spool = self.spool.borrow_mut();
+        if spool.progress().written() >= number {
+            return Poll::Ready(Ok(()));
+        }
+        if number > self.awaited.get() {
+            self.awaited.set(number);
+            context.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        Poll::Ready(spool.flush())
+    }
+
+    fn poll_synced(&self, number: u64, context: &Context<'_>) -> Poll<Result<(), Error>> {
+        if self.durable.get() >= number {
             return Poll::Ready(Ok(()));
         }
         if self.sync_failed.get() {
@@ -283,10 +318,6 @@ impl Entry {
             *place = byte;
         }
         self.tag.set(kept);
-    }
-
-    pub fn poll_durable(&self, context: &Context<'_>) -> Poll<Result<(), Error>> {
-        self.audit.poll_durable(self.number, context)
     }
 
     pub fn close(&self, status: Status, outcome: &Outcome<'_>) {

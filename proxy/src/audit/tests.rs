@@ -23,7 +23,9 @@ fn audit(folder: &std::path::Path, durability: Durability) -> Rc<Audit> {
 
 fn durable(entry: &Entry) -> Poll<Result<(), Error>> {
     let waker = Waker::from(Arc::new(Nobody));
-    entry.poll_durable(&Context::from_waker(&waker))
+    entry
+        .audit
+        .poll_durable(entry.number(), &Context::from_waker(&waker))
 }
 
 #[test]
@@ -44,11 +46,19 @@ fn in_disk_durability_nothing_is_sent_before_its_record_is_synced() {
 }
 
 #[test]
-fn in_process_durability_nothing_waits_for_the_disk() {
+fn in_process_durability_the_intents_of_one_wake_up_are_written_together_before_any_is_sent() {
     let folder = tempfile::tempdir().unwrap();
     let audit = audit(folder.path(), Durability::Process);
-    let entry = audit.intent([0; 16], &[]).unwrap();
-    assert!(matches!(durable(&entry), Poll::Ready(Ok(()))));
+    let entries: Vec<Entry> = (0..3).map(|_| audit.intent([0; 16], &[]).unwrap()).collect();
+    for entry in &entries {
+        assert!(durable(entry).is_pending());
+    }
+    assert!(audit.is_pending());
+    assert!(matches!(durable(&entries[0]), Poll::Ready(Ok(()))));
+    assert!(!audit.is_pending());
+    for entry in &entries {
+        assert!(matches!(durable(entry), Poll::Ready(Ok(()))));
+    }
 }
 
 #[test]

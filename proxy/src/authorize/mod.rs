@@ -247,20 +247,21 @@ impl Authorizer {
         })
     }
 
-    /// Records that a statement was judged, permitted and named, but not yet asked for.
+    /// Records that a statement was judged, permitted and named, but not yet asked for; returns
+    /// the record's number.
     pub fn prepared(
         &self,
         recorder: &Recorder,
         view: &View,
         judged: &Rc<Judged>,
         name: &str,
-    ) -> Result<(), Refusal> {
+    ) -> Result<u64, Refusal> {
         let answered = self.answer_now(recorder, view, judged)?;
         let mut named = Vec::new();
         audit::put_text(39, name, &mut named);
         let parts = [&*recorder.part, &judged.part, &answered.part, &named];
-        let written = self.audit.note(Kind::Prepared, &parts);
-        written.map(drop).map_err(|error| Refusal::from(&error))
+        let noted = self.audit.note_before(Kind::Prepared, &parts);
+        noted.map_err(|error| Refusal::from(&error))
     }
 
     /// The answer that holds at this moment; or its refusal, recorded.

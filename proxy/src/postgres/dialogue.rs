@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use crate::audit::Audit;
 use crate::authorize::{Authorizer, Judged, Permit, Reading, Recorder, View};
 use crate::refusal::Refusal;
 
@@ -55,8 +56,8 @@ pub struct Dialogue {
     pub(super) plain: bool,
     pub to_server: Vec<u8>,
     pub to_client: Vec<u8>,
-    /// The last intent whose durability the relay must wait for before it sends.
-    pub last_permit: Option<Rc<Permit>>,
+    /// The number of the last record that must be durable before anything is sent to the server.
+    pub unsure: Option<u64>,
 }
 
 /// What the server still owes an answer to, in order.
@@ -165,13 +166,17 @@ impl Dialogue {
             plain: true,
             to_server: Vec::new(),
             to_client: Vec::new(),
-            last_permit: None,
+            unsure: None,
         }
     }
 
     /// Whether the upstream connection could serve another session after a reset.
     pub fn is_plain(&self) -> bool {
         self.plain && self.status == b'I' && self.expected.is_empty() && !self.unsynced && !self.copy_in
+    }
+
+    pub fn audit(&self) -> &Audit {
+        self.authorizer.audit()
     }
 
     /// Whether the client is inside a transaction, as far as the server has said.

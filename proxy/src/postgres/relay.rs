@@ -179,14 +179,14 @@ impl<'a> Relay<'a> {
 
     /// What was permitted goes on only once its record is as durable as configured.
     fn may_send(&mut self, context: &Context<'_>) -> Result<bool, Finish> {
-        let Some(permit) = &self.dialogue.last_permit else {
+        let Some(number) = self.dialogue.unsure else {
             return Ok(true);
         };
-        match permit.entry.poll_durable(context) {
+        match self.dialogue.audit().poll_durable(number, context) {
             Poll::Pending => Ok(false),
             Poll::Ready(Err(error)) => Err(Finish::Refused((&error).into())),
             Poll::Ready(Ok(())) => {
-                self.dialogue.last_permit = None;
+                self.dialogue.unsure = None;
                 Ok(true)
             }
         }

@@ -114,7 +114,7 @@ impl Dialogue {
             }
             None => Step::Forward,
         };
-        self.last_permit = Some(permit.clone());
+        self.unsure = Some(permit.entry.number());
         self.expected.push_back(Expected::Query {
             asked: Asked::Permitted(permit),
             statement: 0,
@@ -145,8 +145,9 @@ impl Dialogue {
         let noted = self
             .authorizer
             .prepared(&self.recorder, &self.view, &judged, name);
-        if let Err(refusal) = noted {
-            return self.refuse_extended(refusal);
+        match noted {
+            Ok(number) => self.unsure = Some(number),
+            Err(refusal) => return self.refuse_extended(refusal),
         }
         let rewritten = self.rewritten(&judged);
         self.pending_parses += 1;
@@ -185,7 +186,7 @@ impl Dialogue {
         };
         // Planning may already run functions, so the statement counts as running from here.
         self.note_running(&judged);
-        self.last_permit = Some(permit.clone());
+        self.unsure = Some(permit.entry.number());
         self.extended(Expected::Bind {
             portal: portal.into(),
             permit,

@@ -224,7 +224,8 @@ async fn set_startup(
         let text = settings::set_statement(name, value);
         let judged = authorizer.judge(view, &reading(&connected.facts), &text);
         let permit = authorizer.permit(recorder, view, &judged, None)?;
-        let durable = poll_fn(|context| permit.entry.poll_durable(context)).await;
+        let number = permit.entry.number();
+        let durable = poll_fn(|context| authorizer.audit().poll_durable(number, context)).await;
         durable.map_err(|error| Refusal::from(&error))?;
         let set = connected.wire.set(&text).await;
         let status = if set.is_ok() { Status::Done } else { Status::Failed };

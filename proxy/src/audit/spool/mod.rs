@@ -38,6 +38,17 @@ pub enum Error {
     Held,
 }
 
+/// Bytes of records that wait to be written together.
+const PENDING_BYTES_MAX: usize = 64 * 1024;
+
+/// When a record is given to the operating system.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Write {
+    AtOnce,
+    /// With those of the same wake-up, by the next [`Spool::flush`].
+    WithOthers,
+}
+
 /// How large a spool may be and how sure, from the configuration.
 #[derive(Clone, Copy, Debug)]
 pub struct Room {
@@ -88,11 +99,21 @@ impl Progress {
 
     /// Deletes, oldest first, the files whose records are all stored and whose intents are all closed.
     pub fn acknowledge(&self, stored: u64) {
-        self.files().retain(|file| {
-            let done = file.open == 0 && file.last_number.is_some_and(|last| last <= stored);
+        let is_done =
+            |file: &SpoolFile| file.open == 0 && file.last_number.is_some_and(|last| last <= stored);
+        let done: Vec<SpoolFile> = self
+            .files()
+            .iter()
+            .filter(|file| is_done(file))
+            .cloned()
+            .collect();
+        // The worker does not wait for the disk here: the list is not held while files are deleted.
+        for file in done {
             // A file that cannot be deleted stays listed and is tried again with the next acknowledgement.
-            !(done && fs::remove_file(&file.path).is_ok())
-        });
+            if fs::remove_file(&file.path).is_ok() {
+                self.files().retain(|listed| listed.path != file.path);
+            }
+        }
     }
 
     pub fn bytes(&self, file_bytes_max: u64) -> u64 {
@@ -126,12 +147,12 @@ pub struct Spool {
     to_sync: Vec<File>,
     /// Where the next frame goes in the current file.
     offset: u64,
-    /// Frames not yet given to the operating system; outcomes wait here for company.
+    /// Frames not yet given to the operating system; they wait here for company.
     pending: Vec<u8>,
     next_number: u64,
     /// Invariant: the current file has room for `pending` and for the outcomes of all open intents.
     open: u64,
-    /// The last record could not be taken; told once.
+    /// The last record could not be taken or written; told once. Until one can, each is written by itself.
     failing: bool,
     _lock: File,
 }
@@ -194,17 +215,18 @@ impl Spool {
         self.next_number
     }
 
-    /// Writes an intent, with all that waits before it, and reserves the room of its outcome.
+    /// Takes an intent and reserves the room of its outcome. Nothing may be done on the strength of it
+    /// before [`Spool::flush`] has written it.
     pub fn intent(&mut self, encode: impl FnOnce(u64, &mut Vec<u8>)) -> Result<u64, Error> {
-        let number = self.append(OUTCOME_BYTES_MAX, encode)?;
+        let number = self.append(OUTCOME_BYTES_MAX, Write::WithOthers, encode)?;
         self.open += 1;
         self.progress.count_open(number, 1);
         Ok(number)
     }
 
-    /// Writes a record that expects no outcome.
-    pub fn note(&mut self, encode: impl FnOnce(u64, &mut Vec<u8>)) -> Result<u64, Error> {
-        self.append(0, encode)
+    /// Takes a record that expects no outcome.
+    pub fn note(&mut self, write: Write, encode: impl FnOnce(u64, &mut Vec<u8>)) -> Result<u64, Error> {
+        self.append(0, write, encode)
     }
 
     /// Queues the outcome of intent `of`; [`Spool::flush`] or the next intent writes it.
@@ -221,13 +243,19 @@ impl Spool {
         all.map(|progress| progress.bytes(self.room.file_bytes_max)).sum()
     }
 
-    /// Whether outcomes wait for [`Spool::flush`].
+    /// Whether records wait for [`Spool::flush`].
     pub fn is_pending(&self) -> bool {
         !self.pending.is_empty()
     }
 
     /// Gives what waits to the operating system.
     pub fn flush(&mut self) -> Result<(), Error> {
+        let result = self.write();
+        self.tell(&result);
+        result
+    }
+
+    fn write(&mut self) -> Result<(), Error> {
         if self.pending.is_empty() {
             return Ok(());
         }
@@ -255,7 +283,12 @@ impl Spool {
         Ok((files, self.progress.written()))
     }
 
-    fn append(&mut self, reserve: usize, encode: impl FnOnce(u64, &mut Vec<u8>)) -> Result<u64, Error> {
+    fn append(
+        &mut self,
+        reserve: usize,
+        write: Write,
+        encode: impl FnOnce(u64, &mut Vec<u8>),
+    ) -> Result<u64, Error> {
         let before = self.pending.len();
         let number = self.next_number;
         frame(&mut self.pending, number, encode);
@@ -265,9 +298,13 @@ impl Spool {
         } else {
             self.make_room(before, reserve)
         };
+        let at_once = write == Write::AtOnce
+            || self.failing
+            || self.room.durability == Durability::Disk
+            || self.pending.len() >= PENDING_BYTES_MAX;
         let result = result.and_then(|()| {
             self.next_number += 1;
-            self.flush()
+            if at_once { self.write() } else { Ok(()) }
         });
         self.tell(&result);
         if let Err(error) = result {
@@ -298,11 +335,11 @@ impl Spool {
     /// Starts a new file if the current one cannot hold `pending` and every reserved outcome.
     fn make_room(&mut self, before: usize, reserve: usize) -> Result<(), Error> {
         let reserved = self.open.saturating_mul(OUTCOME_BYTES_MAX as u64) + reserve as u64;
-        let need = self.pending.len() as u64 + reserved;
-        if self.file.is_some() && self.offset + need <= self.room.file_bytes_max {
+        let waiting = self.pending.len() as u64;
+        if self.file.is_some() && self.offset + waiting + reserved <= self.room.file_bytes_max {
             return Ok(());
         }
-        if need > self.room.file_bytes_max {
+        if waiting - before as u64 + reserved > self.room.file_bytes_max {
             return Err(Error::Full {
                 bytes_max: self.room.spool_bytes_max,
             });

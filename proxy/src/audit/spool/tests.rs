@@ -46,11 +46,33 @@ fn on_disk(folder: &Path, epoch: u64) -> Vec<Record> {
 }
 
 #[test]
-fn an_intent_is_on_the_disk_before_its_permit_exists() {
+fn intents_that_wait_for_company_are_told_as_written_only_once_they_are() {
     let folder = tempfile::tempdir().unwrap();
     let (mut spool, _) = open(folder.path(), 1);
+    spool.intent(record(Kind::Intent, 0)).unwrap();
     let number = spool.intent(record(Kind::Intent, 0)).unwrap();
+    let told = spool.progress().written();
+    assert_eq!(on_disk(folder.path(), 1).len() as u64, told);
+    assert!(told < number);
+    spool.flush().unwrap();
+    assert_eq!(spool.progress().written(), number);
     assert_eq!(on_disk(folder.path(), 1).last().unwrap().number, number);
+}
+
+#[test]
+fn intents_that_wait_are_written_before_they_are_many() {
+    let folder = tempfile::tempdir().unwrap();
+    let room = Room {
+        spool_bytes_max: 16 * 1024 * 1024,
+        file_bytes_max: 8 * 1024 * 1024,
+        ..ROOM
+    };
+    let (mut spool, _) = open_with(folder.path(), 1, room);
+    for _ in 0..10_000 {
+        spool.intent(record(Kind::Intent, 0)).unwrap();
+        assert!(spool.pending.len() < PENDING_BYTES_MAX);
+    }
+    assert!(spool.progress().written() > 0);
 }
 
 #[test]
@@ -105,7 +127,7 @@ fn a_torn_last_frame_is_cut_and_loses_nothing_before_it() {
     let folder = tempfile::tempdir().unwrap();
     let (mut spool, _) = open(folder.path(), 1);
     for _ in 0..3 {
-        spool.note(record(Kind::Finding, 0)).unwrap();
+        spool.note(Write::AtOnce, record(Kind::Finding, 0)).unwrap();
     }
     let (path, end) = (spool.progress.file_of(1).unwrap().0, spool.offset);
     drop(spool);
@@ -174,7 +196,7 @@ fn what_earlier_processes_left_takes_room_until_it_is_stored() {
     let fill = |epoch| {
         let (mut spool, earlier) = open(folder.path(), epoch);
         let refused = loop {
-            if let Err(error) = spool.note(record(Kind::Finding, 0)) {
+            if let Err(error) = spool.note(Write::AtOnce, record(Kind::Finding, 0)) {
                 break error;
             }
         };
@@ -188,7 +210,7 @@ fn what_earlier_processes_left_takes_room_until_it_is_stored() {
     }
     let (mut spool, earlier) = fill(6);
     earlier[0].acknowledge(earlier[0].written());
-    spool.note(record(Kind::Finding, 0)).unwrap();
+    spool.note(Write::AtOnce, record(Kind::Finding, 0)).unwrap();
     assert_eq!(spool.bytes(), 16 * 1024);
 }
 
@@ -205,8 +227,8 @@ fn a_refused_record_leaves_no_number_behind() {
         .encode(buffer)
         .unwrap();
     };
-    assert!(matches!(spool.note(huge), Err(Error::TooLarge { .. })));
-    assert_eq!(spool.note(record(Kind::Finding, 0)).unwrap(), 1);
+    assert!(matches!(spool.note(Write::AtOnce, huge), Err(Error::TooLarge { .. })));
+    assert_eq!(spool.note(Write::AtOnce, record(Kind::Finding, 0)).unwrap(), 1);
     assert_eq!(on_disk(folder.path(), 1).len(), 1);
 }
 
@@ -214,9 +236,9 @@ fn a_refused_record_leaves_no_number_behind() {
 fn room_that_comes_back_is_used_again() {
     let folder = tempfile::tempdir().unwrap();
     let (mut spool, _) = open(folder.path(), 1);
-    while spool.note(record(Kind::Finding, 0)).is_ok() {}
+    while spool.note(Write::AtOnce, record(Kind::Finding, 0)).is_ok() {}
     spool.progress().acknowledge(spool.progress().written());
-    spool.note(record(Kind::Finding, 0)).unwrap();
+    spool.note(Write::AtOnce, record(Kind::Finding, 0)).unwrap();
 }
 
 #[test]
@@ -232,7 +254,7 @@ fn a_file_with_an_open_intent_is_kept_until_the_outcome_is_stored() {
     );
     let long = spool.intent(record(Kind::Intent, 0)).unwrap();
     for _ in 0..200 {
-        spool.note(record(Kind::Finding, 0)).unwrap();
+        spool.note(Write::AtOnce, record(Kind::Finding, 0)).unwrap();
         spool.progress().acknowledge(spool.progress().written());
     }
     assert_eq!(spool.progress().first_number(), 1);
@@ -256,13 +278,13 @@ fn two_processes_cannot_write_one_spool() {
 fn what_was_read_ahead_before_it_was_written_is_read_again() {
     let folder = tempfile::tempdir().unwrap();
     let (mut spool, _) = open(folder.path(), 1);
-    spool.note(record(Kind::Intent, 0)).unwrap();
+    spool.note(Write::AtOnce, record(Kind::Intent, 0)).unwrap();
     let (path, first, _) = spool.progress().file_of(1).unwrap();
     let mut reader = reader::Reader::open(path, first).unwrap();
     for number in 1..40 {
         let read = Record::decode(reader.next_record().unwrap()).unwrap();
         assert_eq!(read.number, number);
-        spool.note(record(Kind::Intent, 0)).unwrap();
+        spool.note(Write::AtOnce, record(Kind::Intent, 0)).unwrap();
     }
 }
 
@@ -278,7 +300,7 @@ fn a_record_longer_than_a_piece_is_read_whole_and_a_damaged_one_is_an_error() {
     let (mut spool, _) = open_with(folder.path(), 1, room);
     for bytes in [10, 200_000, 10] {
         spool
-            .note(|_, buffer| buffer.resize(buffer.len() + bytes, 7))
+            .note(Write::AtOnce, |_, buffer| buffer.resize(buffer.len() + bytes, 7))
             .unwrap();
     }
     let (path, first, _) = spool.progress().file_of(1).unwrap();
@@ -311,7 +333,7 @@ fn a_record_that_found_no_room_leaves_nothing_of_itself_behind() {
         }
     }
     spool.progress.acknowledge(of);
-    spool.note(record(Kind::Finding, 0)).unwrap();
+    spool.note(Write::AtOnce, record(Kind::Finding, 0)).unwrap();
     let numbers: Vec<u64> = on_disk(folder.path(), 1)
         .iter()
         .map(|record| record.number)
