@@ -9,6 +9,10 @@ use postern::command;
 use postern::trouble::{Exit, Trouble};
 use tracing_subscriber::EnvFilter;
 
+/// Many small values come and go on a worker's thread, which the system's allocator is slow at.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     if matches!(
