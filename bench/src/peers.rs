@@ -5,7 +5,76 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use postern::dev::cluster::free_port;
-use postern_tests::{Login, World};
+use postern_tests::{Login, Planes, Wishes, World, heard};
+
+/// A running gateway with pgbench's tables behind it, and all ways to them.
+pub struct House {
+    pub world: World,
+    pub ways: Vec<Way>,
+}
+
+impl House {
+    pub fn start() -> House {
+        let world = world(Wishes {
+            policies: Some(policies()),
+            ..Wishes::default()
+        });
+        // The tests' cluster writes every statement down.
+        for text in [
+            "alter system set log_statement = 'none'",
+            "select pg_reload_conf()",
+        ] {
+            let done = world.cluster.sql("postgres", text);
+            done.expect("the superuser's own statement");
+        }
+        let mut ways = vec![Way::Direct];
+        ways.extend(peer(&world, &world.cluster.port.to_string()));
+        let (certificate, key) = world.certificate("all");
+        let mut prepare = world.client("pgbench", Login::Certificate(&certificate, &key));
+        prepare.args(["--initialize", "--quiet", "--scale=10"]);
+        heard(prepare).succeeded();
+        ways.push(Way::Postern { certificate, key });
+        House { world, ways }
+    }
+
+    /// Where PgBouncer stands among the ways.
+    pub fn peer(&self) -> Option<usize> {
+        self.ways.iter().position(|way| matches!(way, Way::PgBouncer(_)))
+    }
+}
+
+/// As the peer's run: the gateway's process alone, one worker, and plain text to the database.
+pub fn world(wishes: Wishes) -> World {
+    World::start(&Wishes {
+        planes: Planes::Apart,
+        limits: "workers: 1, sessions_max: 20000".into(),
+        verify: Some("verify: disable".into()),
+        ..wishes
+    })
+}
+
+/// The peer in front of the database at this port, or a word on why it is missing.
+pub fn peer(world: &World, port: &str) -> Option<Way> {
+    match pgbouncer(world, port) {
+        Ok(peer) => Some(Way::PgBouncer(peer)),
+        Err(why) => {
+            println!("PgBouncer is missing from the tables: {why}");
+            None
+        }
+    }
+}
+
+/// A hundred rules beside those that the work needs.
+fn policies() -> String {
+    let mut text = include_str!("../../tests/src/shop.cedar").to_owned();
+    for number in 0..100 {
+        text.push_str(&format!(
+            "@id(\"other-{number}\") permit (principal == Postern::Workload::\"other-{number}\", \
+             action == Postern::Action::\"select\", resource in Postern::Target::\"shop\");\n"
+        ));
+    }
+    text
+}
 
 /// One way, with what pgbench needs to take it.
 pub enum Way {
@@ -17,7 +86,7 @@ pub enum Way {
 /// PgBouncer in session mode with client TLS, as a team would run it beside its jobs.
 pub struct PgBouncer {
     process: Child,
-    port: u16,
+    pub port: u16,
     _folder: PathBuf,
 }
 
@@ -63,8 +132,7 @@ impl Way {
     }
 }
 
-/// Starts the peer, or says why it is missing from the table.
-pub fn pgbouncer(world: &World) -> Result<PgBouncer, String> {
+fn pgbouncer(world: &World, to_port: &str) -> Result<PgBouncer, String> {
     let program = ["/usr/sbin/pgbouncer", "/usr/bin/pgbouncer"]
         .into_iter()
         .find(|path| Path::new(path).exists());
@@ -85,13 +153,12 @@ pub fn pgbouncer(world: &World) -> Result<PgBouncer, String> {
     fs::write(
         folder.join("pgbouncer.ini"),
         format!(
-            "[databases]\n* = host=127.0.0.1 port={}\n[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\n\
+            "[databases]\n* = host=127.0.0.1 port={to_port}\n[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\n\
              unix_socket_dir =\nauth_type = scram-sha-256\nauth_file = {shown}/users.txt\npool_mode = session\n\
-             max_client_conn = 2000\ndefault_pool_size = 100\nclient_tls_sslmode = require\n\
+             max_client_conn = 12000\ndefault_pool_size = 1050\nclient_tls_sslmode = require\n\
              client_tls_cert_file = {shown}/server.pem\nclient_tls_key_file = {shown}/server.key\n\
              server_tls_sslmode = disable\nlogfile = {shown}/log\nignore_startup_parameters = extra_float_digits\n\
-             log_connections = 0\nlog_disconnections = 0\n",
-            world.cluster.port
+             log_connections = 0\nlog_disconnections = 0\n"
         ),
     )
     .map_err(failed)?;

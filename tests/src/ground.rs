@@ -40,7 +40,7 @@ pub fn ground() -> &'static Ground {
             .push("host all shop_trusted 127.0.0.1/32 trust".into());
         options.settings.push("log_statement = 'all'".into());
         options.settings.push("log_line_prefix = '%a|%u|%d|'".into());
-        options.settings.push("max_connections = 300".into());
+        options.settings.push("max_connections = 1200".into());
         options.settings.push("max_prepared_transactions = 10".into());
         let cluster = Cluster::start(options).expect("a PostgreSQL cluster");
         let runtime = Runtime::new().expect("a runtime");

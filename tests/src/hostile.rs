@@ -62,14 +62,17 @@ pub fn start() -> String {
     ground().runtime.block_on(async {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
-        tokio::spawn(async move {
-            while let Ok((socket, _)) = listener.accept().await {
-                // The gateway goes away in the middle, which is what is tried here.
-                tokio::spawn(async move { serve(socket).await.unwrap_or_default() });
-            }
-        });
+        tokio::spawn(accept(listener));
         address.to_string()
     })
+}
+
+/// Serves whoever comes, for as long as it runs.
+pub async fn accept(listener: TcpListener) {
+    while let Ok((socket, _)) = listener.accept().await {
+        // The gateway goes away in the middle, which is what is tried here.
+        tokio::spawn(async move { serve(socket).await.unwrap_or_default() });
+    }
 }
 
 async fn serve(mut socket: TcpStream) -> std::io::Result<()> {

@@ -227,7 +227,10 @@ fn a_refused_record_leaves_no_number_behind() {
         .encode(buffer)
         .unwrap();
     };
-    assert!(matches!(spool.note(Write::AtOnce, huge), Err(Error::TooLarge { .. })));
+    assert!(matches!(
+        spool.note(Write::AtOnce, huge),
+        Err(Error::TooLarge { .. })
+    ));
     assert_eq!(spool.note(Write::AtOnce, record(Kind::Finding, 0)).unwrap(), 1);
     assert_eq!(on_disk(folder.path(), 1).len(), 1);
 }

@@ -1,0 +1,147 @@
+//! pgbench through each way, in turns, so that the machine's mood falls on all alike.
+
+use std::collections::BTreeMap;
+
+use postern_tests::heard;
+
+use crate::Wanted;
+use crate::peers::{House, Way};
+use crate::process::cpu_seconds;
+use crate::spread::Spread;
+
+/// One thing that is measured: its name, and pgbench's arguments for it.
+const WORK: [(&str, &[&str]); 9] = [
+    (
+        "select, prepared, 8 clients",
+        &["--select-only", "--protocol=prepared", "--client=8"],
+    ),
+    (
+        "select, extended, 8 clients",
+        &["--select-only", "--protocol=extended", "--client=8"],
+    ),
+    (
+        "select, simple, 8 clients",
+        &["--select-only", "--protocol=simple", "--client=8"],
+    ),
+    (
+        "select, prepared, 1 client",
+        &["--select-only", "--protocol=prepared", "--client=1"],
+    ),
+    (
+        "connect, ask, leave",
+        &["--select-only", "--protocol=simple", "--client=4", "--connect"],
+    ),
+    (
+        "write, prepared, 8 clients",
+        &["--skip-some-updates", "--protocol=prepared", "--client=8"],
+    ),
+    (
+        "grown to 64 sessions",
+        &["--select-only", "--protocol=prepared", "--client=64"],
+    ),
+    (
+        "grown to 250 sessions",
+        &["--select-only", "--protocol=prepared", "--client=250"],
+    ),
+    (
+        "grown to 1000 sessions",
+        &["--select-only", "--protocol=prepared", "--client=1000"],
+    ),
+];
+
+/// What one round found.
+#[derive(Clone, Copy, Debug, Default)]
+struct Found {
+    transactions_per_second: f64,
+    latency_ms: f64,
+    /// CPU seconds of the proxy per 100,000 transactions.
+    cpu_seconds: f64,
+}
+
+pub fn run(house: &House, wanted: &Wanted) {
+    let mut found: BTreeMap<(usize, usize), Vec<Found>> = BTreeMap::new();
+    for round in 1..=wanted.rounds {
+        for (work, (name, arguments)) in WORK.iter().enumerate() {
+            for (way, through) in house.ways.iter().enumerate() {
+                let line = format!("{name}, {}", through.name());
+                if !wanted.is_wanted(&line) {
+                    continue;
+                }
+                eprintln!("round {round} of {}: {line}", wanted.rounds);
+                let rounds = found.entry((work, way)).or_default();
+                rounds.push(measure(house, through, arguments, wanted.seconds));
+            }
+        }
+    }
+    print_table(house, &found, wanted);
+}
+
+fn measure(house: &House, way: &Way, arguments: &[&str], seconds: u32) -> Found {
+    let mut command = way.client(&house.world, "pgbench");
+    command
+        .args(["--no-vacuum", "--jobs=1", &format!("--time={seconds}")])
+        .args(arguments);
+    let before = way.pid(&house.world).map_or(0.0, cpu_seconds);
+    let said = heard(command).succeeded();
+    let used = way.pid(&house.world).map_or(0.0, cpu_seconds) - before;
+    let figure = |prefix: &str| {
+        let line = said.lines().find_map(|line| line.strip_prefix(prefix));
+        line.and_then(|line| line.split_whitespace().next()?.parse::<f64>().ok())
+            .unwrap_or_default()
+    };
+    let transactions = figure("number of transactions actually processed: ");
+    Found {
+        transactions_per_second: figure("tps = "),
+        latency_ms: figure("latency average = "),
+        cpu_seconds: used * 100_000.0 / transactions.max(1.0),
+    }
+}
+
+fn print_table(house: &House, found: &BTreeMap<(usize, usize), Vec<Found>>, wanted: &Wanted) {
+    if found.is_empty() {
+        return;
+    }
+    println!(
+        "\n{} rounds of {} s each, interleaved; medians, with the least and the greatest.",
+        wanted.rounds, wanted.seconds
+    );
+    println!(
+        "CPU is the proxy's own, in seconds per 100,000 transactions; the last columns are beside PgBouncer.\n"
+    );
+    println!("| work | way | transactions/s | latency, ms | proxy CPU | CPU | transactions/s | latency |");
+    println!("| --- | --- | --- | --- | --- | --- | --- | --- |");
+    let spread = |work: usize, way: usize, figure: fn(&Found) -> f64| {
+        let rounds = found.get(&(work, way))?;
+        Some(Spread::of(rounds.iter().map(figure)))
+    };
+    let figures: [fn(&Found) -> f64; 3] = [
+        |found| found.cpu_seconds,
+        |found| found.transactions_per_second,
+        |found| found.latency_ms,
+    ];
+    let peer = house.peer();
+    for (work, (name, _)) in WORK.iter().enumerate() {
+        for (number, way) in house.ways.iter().enumerate() {
+            let [Some(cpu), Some(throughput), Some(latency)] =
+                figures.map(|figure| spread(work, number, figure))
+            else {
+                continue;
+            };
+            let beside = if let Way::Postern { .. } = way {
+                let peers = figures.map(|figure| peer.and_then(|peer| spread(work, peer, figure)));
+                [
+                    cpu.beside(peers[0]),
+                    throughput.beside(peers[1]),
+                    latency.beside(peers[2]),
+                ]
+            } else {
+                Default::default()
+            };
+            println!(
+                "| {name} | {} | {throughput:.0} | {latency:.3} | {cpu:.2} | {} |",
+                way.name(),
+                beside.join(" | ")
+            );
+        }
+    }
+}
