@@ -247,10 +247,9 @@ impl Dialogue {
         if statements.all(|statement| planned(statement.tag)) || self.prepared.cursor(portal).is_some() {
             return false;
         }
-        let since = self.expected.iter().rev();
-        let last_run = since
-            .filter(|expected| !matches!(expected, Expected::Describe | Expected::Parse { .. }))
-            .next();
+        let mut since = self.expected.iter().rev();
+        let last_run =
+            since.find(|expected| !matches!(expected, Expected::Describe | Expected::Parse { .. }));
         !matches!(last_run, Some(Expected::Bind { portal: bound, .. }) if **bound == *portal)
     }
 
