@@ -377,3 +377,77 @@ fn a_truncate_that_cascades_counts_for_the_tables_it_reaches() {
         .psql(Login::Token(&token), "truncate shelf")
         .refused("0A000");
 }
+
+/// Two tables of one name, of which the second in `hidden` is forbidden.
+fn two_pages(world: &World) {
+    let setup = "create schema if not exists hidden; create table if not exists hidden.page (body text); \
+                 create table if not exists public.page (body text); \
+                 grant usage on schema hidden to public; grant select on hidden.page, public.page to public";
+    world.cluster.sql(&world.database, setup).unwrap();
+}
+
+#[test]
+fn what_a_name_runs_is_not_judged_by_names_that_the_same_text_moves_first() {
+    let world = world();
+    two_pages(world);
+    let token = world.token("all", &[]);
+    world.block_on(async {
+        let mut raw = Raw::log_in(world, &token).await;
+        raw.query("prepare s as select * from page").await;
+        assert_eq!(tags(&raw.query("execute s").await), "TCZ");
+        for move_and_run in [
+            "set search_path to hidden; execute s",
+            "set local search_path to hidden; execute s",
+            "select set_config('search_path', 'hidden', true); explain analyze execute s",
+            "create temp table page as select body from public.page; execute s",
+        ] {
+            let heard = raw.query(move_and_run).await;
+            assert_eq!(error(&heard, 'C'), "42501", "{move_and_run}");
+            assert_eq!(tags(&heard), "EZ", "{move_and_run}");
+        }
+        assert_eq!(tags(&raw.query("set timezone to utc; execute s").await), "CTCZ");
+    });
+}
+
+#[test]
+fn a_portal_that_finds_its_names_when_it_runs_is_judged_when_it_runs() {
+    let world = world();
+    two_pages(world);
+    let token = world.token("all", &[]);
+    world.block_on(async {
+        for late in [
+            "execute s",
+            "copy page to stdout",
+            "lock table page",
+            "truncate page",
+        ] {
+            let mut raw = Raw::log_in(world, &token).await;
+            raw.query("prepare s as select * from page").await;
+            raw.send(&[
+                parse("", late),
+                bind("late", ""),
+                parse("", "set search_path to hidden"),
+                bind("", ""),
+                execute("", 0),
+                execute("late", 0),
+                sync(),
+            ])
+            .await;
+            let heard = raw.until_ready().await;
+            assert_eq!(tags(&heard), "1212CEZ", "{late}");
+            assert_eq!(error(&heard, 'C'), "42501", "{late}");
+            // Whose plan was made at Bind reads what it was judged for.
+            raw.send(&[
+                parse("", "select * from public.page"),
+                bind("soon", ""),
+                parse("", "set search_path to hidden"),
+                bind("", ""),
+                execute("", 0),
+                execute("soon", 0),
+                sync(),
+            ])
+            .await;
+            assert_eq!(tags(&raw.until_ready().await), "1212CCZ", "{late}");
+        }
+    });
+}

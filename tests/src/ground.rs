@@ -37,7 +37,7 @@ pub fn ground() -> &'static Ground {
             .push("hostssl all shop_certified 127.0.0.1/32 cert".into());
         options
             .hba
-            .push("host all shop_trusted 127.0.0.1/32 trust".into());
+            .push("host all shop_trusted,attack_writer,attack_report 127.0.0.1/32 trust".into());
         options.settings.push("log_statement = 'all'".into());
         options.settings.push("log_line_prefix = '%a|%u|%d|'".into());
         options.settings.push("max_connections = 1200".into());

@@ -279,6 +279,6 @@ fn is_word(byte: u8) -> bool {
     is_word_start(byte) || byte.is_ascii_digit() || byte == b'$'
 }
 
-fn is_operator(byte: u8) -> bool {
+pub(crate) fn is_operator(byte: u8) -> bool {
     b"~!@#^&|`?+-*/%<>=".contains(&byte)
 }

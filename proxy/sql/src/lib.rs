@@ -33,6 +33,9 @@ pub const STATEMENT_BYTES_MAX: usize = 1024 * 1024;
 pub const NESTING_MAX: usize = 100;
 /// Nodes of one text that are looked at.
 pub const NODES_MAX: usize = 3_000_000;
+/// Steps that PostgreSQL's scanner may take over signs in a row: it looks at the rest of a row again for each comment
+/// that opens and each sign that it takes off, so its work grows with the square of their number.
+pub const SIGN_STEPS_MAX: usize = 20_000_000;
 /// Statements in one text.
 pub const STATEMENTS_MAX: usize = 10_000;
 

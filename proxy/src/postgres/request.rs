@@ -220,6 +220,9 @@ impl Dialogue {
             Ok(permit) => permit,
             Err(stop) => return self.stop_extended(stop),
         };
+        if self.prepared_portal_is_late(portal, &permit) {
+            return self.execute_late(permit);
+        }
         // The plan was fixed at Bind; only what policy says of it may have changed since.
         if !permit.judged().is_view(&self.view) {
             let judged = self
@@ -235,6 +238,40 @@ impl Dialogue {
         let judged = permit.judged().clone();
         self.note_running(&judged);
         self.extended(Expected::Execute { permit })
+    }
+
+    /// Whether a portal finds its names only when it runs, and something else may have run since its Bind: a plan is
+    /// made at Bind, but COPY, EXECUTE, LOCK and every definition look their names up while they run.
+    fn prepared_portal_is_late(&self, portal: &str, permit: &Permit) -> bool {
+        let planned = |tag: &str| matches!(tag, "SELECT" | "INSERT" | "UPDATE" | "DELETE" | "MERGE");
+        let mut statements = permit.judged().statements().iter();
+        if statements.all(|statement| planned(statement.tag)) || self.prepared.cursor(portal).is_some() {
+            return false;
+        }
+        let mut since = self.expected.iter().rev();
+        let last_run =
+            since.find(|expected| !matches!(expected, Expected::Describe | Expected::Parse { .. }));
+        !matches!(last_run, Some(Expected::Bind { portal: bound, .. }) if **bound == *portal)
+    }
+
+    fn execute_late(&mut self, permit: Rc<Permit>) -> Step {
+        let judged = match self.judge_again(permit.judged().clone()) {
+            Ok(judged) => judged,
+            Err(step) => return step,
+        };
+        // What the name of an EXECUTE stands for may be another text by now.
+        let permit = if Rc::ptr_eq(&judged, permit.judged()) && !runs_a_name(&judged) {
+            Ok(permit)
+        } else {
+            self.permit(&judged)
+        };
+        match permit {
+            Ok(permit) => {
+                self.note_running(&judged);
+                self.extended(Expected::Execute { permit })
+            }
+            Err(stop) => self.stop_extended(stop),
+        }
     }
 
     fn sync(&mut self) -> Step {
@@ -307,9 +344,19 @@ impl Dialogue {
     /// Records the intent, with what an EXECUTE or FETCH runs besides its own text.
     fn permit(&mut self, judged: &Rc<Judged>) -> Result<Rc<Permit>, Stop> {
         let mut also = None;
+        let mut names_moved = false;
         for statement in judged.statements() {
             for change in &statement.changes {
                 let named = match change {
+                    Change::Execute { .. } if names_moved => {
+                        let refusal = Refusal::new(
+                            Reason::NotUnderstood,
+                            "what EXECUTE runs may mean something else after what this text does before it",
+                        )
+                        .hint("send the EXECUTE as a message of its own");
+                        let refusal = self.authorizer.refuse(&self.recorder, Some(judged), refusal);
+                        return Err(Stop::Refused(refusal));
+                    }
                     Change::Execute { name } => self.statement(name)?,
                     Change::Fetch { cursor } => self.cursor(cursor)?,
                     _ => continue,
@@ -329,6 +376,7 @@ impl Dialogue {
                     ));
                 }
             }
+            names_moved |= statement.moves_names;
         }
         let permit = self
             .authorizer
@@ -339,4 +387,12 @@ impl Dialogue {
         }
         Ok(Rc::new(permit))
     }
+}
+
+fn runs_a_name(judged: &Judged) -> bool {
+    let mut changes = judged
+        .statements()
+        .iter()
+        .flat_map(|statement| &statement.changes);
+    changes.any(|change| matches!(change, Change::Execute { .. }))
 }

@@ -185,24 +185,19 @@ pub fn set_statement(name: &str, value: &str) -> String {
         .collect();
     let quoted = value.replace('\\', "\\\\").replace('\'', "''");
     let escape = if value.contains('\\') { " E" } else { " " };
-    // A list is not one quoted name: each part of a search path is quoted for itself.
+    // A list is not one quoted name: each part of a search path is quoted for itself, split as the server splits it.
     if name == ["\"search_path\""] {
-        let parts: Vec<String> = value
-            .split(',')
-            .map(|part| quote_path_part(part.trim()))
-            .collect();
-        return format!("SET search_path TO {}", parts.join(", "));
+        let quote = |part: &String| format!("\"{}\"", part.replace('"', "\"\""));
+        return match postern_sql::settings::split_names(value) {
+            Some(parts) if !parts.is_empty() => {
+                let parts: Vec<String> = parts.iter().map(quote).collect();
+                format!("SET search_path TO {}", parts.join(", "))
+            }
+            // What is no list of names is one name that the server will not find.
+            _ => format!("SET search_path TO {}", quote(&value.to_owned())),
+        };
     }
     format!("SET {} TO{escape}'{quoted}'", name.join("."))
-}
-
-fn quote_path_part(part: &str) -> String {
-    let inner = part.strip_prefix('"').and_then(|part| part.strip_suffix('"'));
-    match inner {
-        Some(inner) => format!("\"{inner}\""),
-        // Unquoted names fold to lower case, as PostgreSQL folds them in this list.
-        None => format!("\"{}\"", part.to_lowercase().replace('"', "\"\"")),
-    }
 }
 
 /// The `application_name` we show upstream: the run stays whole, the workload's side is cut to fit.
@@ -322,6 +317,14 @@ mod tests {
         assert_eq!(
             set_statement("search_path", "a, \"B\""),
             r#"SET search_path TO "a", "B""#
+        );
+        assert_eq!(
+            set_statement("search_path", r#"A , "b,c"; drop table t; --""#),
+            r#"SET search_path TO "A , ""b,c""; drop table t; --""""#
+        );
+        assert_eq!(
+            set_statement("search_path", r#""a""b""#),
+            r#"SET search_path TO "a""b""#
         );
     }
 

@@ -18,6 +18,10 @@ const HOLD: i32 = 0x0020;
 impl<'t> Walk<'t> {
     pub(super) fn prepare(&mut self, prepare: &'t PrepareStmt) -> Result<(), Rejection> {
         self.on_database(Action::Prepare, Detail::None);
+        // The values that EXECUTE brings become values of these types.
+        for type_name in prepare.argtypes() {
+            self.type_used(Some(type_name));
+        }
         let body = self.separately(prepare.query())?;
         self.adopt(&body);
         let name = prepare.name().unwrap_or_default().to_owned();

@@ -29,7 +29,11 @@ mod write;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::effect::Analysis;
-use crate::{NESTING_MAX, NODES_MAX, Reading, Rejection, STATEMENT_BYTES_MAX, STATEMENTS_MAX, differences};
+use crate::lexer::is_operator;
+use crate::{
+    NESTING_MAX, NODES_MAX, Reading, Rejection, SIGN_STEPS_MAX, STATEMENT_BYTES_MAX, STATEMENTS_MAX,
+    differences,
+};
 use walk::Walk;
 
 pub(crate) fn analyse(text: &str, reading: &Reading<'_>) -> Result<Analysis, Rejection> {
@@ -37,6 +41,12 @@ pub(crate) fn analyse(text: &str, reading: &Reading<'_>) -> Result<Analysis, Rej
         return Err(Rejection::TooLarge {
             limit: "bytes",
             limit_count: STATEMENT_BYTES_MAX,
+        });
+    }
+    if sign_steps(text) > SIGN_STEPS_MAX {
+        return Err(Rejection::TooLarge {
+            limit: "steps over signs in a row",
+            limit_count: SIGN_STEPS_MAX,
         });
     }
     differences::check(text, reading)?;
@@ -47,6 +57,17 @@ pub(crate) fn analyse(text: &str, reading: &Reading<'_>) -> Result<Analysis, Rej
             "the parser could not hand this statement over",
         ))
     })
+}
+
+/// How often the scanner may look at a sign, at most; signs inside strings are counted as well, to be quick.
+fn sign_steps(text: &str) -> usize {
+    let rows = text.as_bytes().split(|byte| !is_operator(*byte));
+    rows.map(|row| {
+        let opens = row.windows(2).filter(|pair| pair == b"/*").count();
+        let taken_off = row.iter().filter(|sign| matches!(sign, b'+' | b'-')).count();
+        row.len().saturating_mul(1 + opens + taken_off)
+    })
+    .fold(0, usize::saturating_add)
 }
 
 fn parse_and_walk(text: &str, reading: &Reading<'_>) -> Result<Analysis, Rejection> {

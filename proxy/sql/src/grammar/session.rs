@@ -62,9 +62,9 @@ impl<'t> Walk<'t> {
     }
 
     pub(super) fn show(&mut self, show: &'t VariableShowStmt) {
-        let name = match show.name().unwrap_or_default() {
+        let name = match settings::canonical(show.name().unwrap_or_default()).as_str() {
             "all" => Arc::from("*"),
-            name => Arc::from(settings::canonical(name)),
+            name => Arc::from(name),
         };
         self.on_database(Action::Show, Detail::Setting { name, value: None });
     }

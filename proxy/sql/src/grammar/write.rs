@@ -166,7 +166,14 @@ impl<'t> Walk<'t> {
                 .any(|condition| filter::limits(condition, target.alias, &target.candidates))
         };
         match when.command_type {
-            CmdType::CMD_NOTHING => {}
+            // Where nothing is done the rows of the target still are matched.
+            CmdType::CMD_NOTHING => {
+                let effect = Effect {
+                    rows_only: true,
+                    ..Effect::new(Action::Select, Object::Database)
+                };
+                self.ledger.add_on(&target.candidates, &effect);
+            }
             CmdType::CMD_DELETE => self.add_delete(target, filtered()),
             CmdType::CMD_UPDATE => {
                 let mut columns = BTreeSet::new();

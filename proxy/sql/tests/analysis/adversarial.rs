@@ -455,3 +455,56 @@ fn what_other_analyses_miss_is_seen() {
         &["SELECT * FROM (WITH payroll AS (SELECT id FROM customers) SELECT id FROM payroll) a"],
     );
 }
+
+#[test]
+fn types_reach_their_checks_by_every_way_in() {
+    check(
+        &[
+            "PREPARE p (checked) AS SELECT $1",
+            "SELECT domain_in('x', 'checked'::regtype, -1)",
+            "SELECT array_in('{x}', 'checked'::regtype, -1)",
+            "SELECT record_in('(x)', 'checked'::regtype, -1)",
+            "SELECT multirange_in('{}', 'checked'::regtype, -1)",
+        ],
+        &["SELECT int4in('1'), textin('x')"],
+    );
+}
+
+#[test]
+fn a_merge_that_does_nothing_reads_its_target() {
+    check(
+        &["MERGE INTO secret.payroll USING (SELECT 1) s ON true WHEN MATCHED THEN DO NOTHING"],
+        &["MERGE INTO customers USING (SELECT 1) s ON true WHEN MATCHED THEN DO NOTHING"],
+    );
+}
+
+/// PostgreSQL's scanner needs time that grows with their square: these took minutes.
+#[test]
+fn signs_in_a_row_are_refused_before_they_cost_anything() {
+    let deep = format!("SELECT 1 {}{}", "/*".repeat(200_000), "*/".repeat(200_000));
+    let side_by_side = format!("SELECT 1 {}", "/**/".repeat(200_000));
+    let signs = format!("SELECT {}1", "-+".repeat(400_000));
+    let banner = format!("SELECT 1 /{0}/ -- {0}\n", "*".repeat(5_000));
+    let table = format!("SELECT '{}'", "+--------+\n".repeat(10_000));
+    check(&[&deep, &side_by_side, &signs], &[&banner, &table]);
+}
+
+/// The server would cut it to the name of another relation.
+#[test]
+fn a_name_in_a_string_that_is_too_long_counts_as_any_relation() {
+    let long = "a".repeat(64);
+    for text in [
+        format!("SELECT table_to_xml('{long}', true, true, '')"),
+        format!("SELECT nextval('public.{long}')"),
+    ] {
+        let analysis = analysed(&text).expect("it is understood");
+        let mut effects = analysis
+            .statements
+            .iter()
+            .flat_map(|statement| &statement.effects);
+        assert!(
+            effects.any(|effect| effect.object == Object::EveryTable),
+            "{text}"
+        );
+    }
+}
