@@ -1,8 +1,8 @@
 //! Every promise of the README, tried against the real binary, a real PostgreSQL and real clients.
 //! One file a promise; all share one house, but for those that break theirs.
 
-mod clients;
 mod config;
+mod drivers;
 mod identity;
 mod limits;
 mod listener;
