@@ -47,12 +47,13 @@ if child == 0:
     os.execvp("psql", ["psql", "--no-psqlrc", "--set", "PROMPT1=READY> ", "--set", "PROMPT2=MORE> "])
 read_until(terminal, lambda heard: b"READY> " in heard)
 os.write(terminal, b"begin; prepare asked as select 1; declare cursed cursor for select id from orders;\n")
-read_until(terminal, lambda heard: heard.count(b"READY") >= 1 and b"DECLARE CURSOR" in heard)
+read_until(terminal, lambda heard: re.search(rb"DECLARE CURSOR\r?\n.*READY> ", heard))
 for number, beginning in enumerate(BEGINNINGS):
-    # The line is thrown away by Ctrl-C after the tab key has been answered; the echo tells when.
+    # Ctrl-U throws the line away once the tab key has been answered. Only behind a prompt does psql, and not the
+    # terminal, read what is typed.
     os.write(terminal, beginning.encode() + b"\t\t")
     os.write(terminal, b"\x15\\echo end of %d\n" % number)
-    heard = read_until(terminal, lambda heard: re.search(rb"\nend of %d\r?\n" % number, CONTROL.sub(b"", heard)))
+    heard = read_until(terminal, lambda heard: re.search(rb"\nend of %d\n.*READY> " % number, CONTROL.sub(b"", heard)))
     shown = CONTROL.sub(b"", heard).decode().partition("\\echo")[0]
     print(f"{beginning}: {shown.split()}")
 os.write(terminal, b"\\q\n")
