@@ -1,6 +1,7 @@
 """Says again what a recording holds, text by text, and tells how each was answered: never what it told in values.
 
-What takes parameters is prepared and described. What was refused when recorded is left out.
+What takes parameters is prepared and described. Left out is what was refused when recorded, and what hangs on a
+name that its session had made.
 """
 
 import re
@@ -10,6 +11,7 @@ from psycopg import pq
 
 connection = pq.PGconn.connect(b"")
 assert connection.status == pq.ConnStatus.OK, connection.error_message.decode()
+NAMED = re.compile(r"(fetch|move|close|deallocate|execute|explain\b.*\bexecute)\b", re.IGNORECASE)
 served, texts = False, []
 for line in open(sys.argv[1], encoding="utf-8"):
     if line.startswith("--> "):
@@ -20,6 +22,8 @@ for line in open(sys.argv[1], encoding="utf-8"):
         texts[-1] += line
 for number, text in enumerate(texts):
     text = text.strip()
+    if NAMED.match(text):
+        continue
     if re.search(r"\$\d", text) and "$$" not in text:
         answer = connection.prepare(b"", text.encode())
         if answer.status == pq.ExecStatus.COMMAND_OK:
@@ -36,8 +40,6 @@ for number, text in enumerate(texts):
     said = answer.error_field(pq.DiagnosticField.MESSAGE_PRIMARY)
     # The number of rows of a catalogue hangs on what other databases and sessions there are.
     print(number, pq.ExecStatus(answer.status).name, answer.nfields, answer.nparams, state, said, "|", text.splitlines()[0][:60] if text else "")
-    if state and "--stop" in sys.argv:
-        sys.exit(f"{said}")
     if connection.transaction_status == pq.TransactionStatus.INERROR:
         connection.exec_(b"rollback")
 connection.finish()

@@ -23,14 +23,14 @@ use postern_tests::{Heard, Login, Wishes, World, claim, create_database, field, 
 struct House {
     world: World,
     twin: String,
-    sets: &'static [&'static str],
+    sets: Vec<String>,
     rules: usize,
 }
 
 impl House {
     /// The driver may do what these library sets and these rules permit; without one of the sets, as another
     /// workload each, only the rest.
-    fn granting(sets: &'static [&'static str], rules: &[String]) -> House {
+    fn granting(sets: &[&str], rules: &[String]) -> House {
         let mut resources = ISSUER_AND_TARGET.to_owned();
         let workloads = std::iter::once(None).chain(sets.iter().copied().map(Some));
         for left_out in workloads {
@@ -63,7 +63,7 @@ impl House {
         House {
             world,
             twin,
-            sets,
+            sets: sets.iter().map(ToString::to_string).collect(),
             rules: rules.len(),
         }
     }
@@ -98,7 +98,7 @@ impl House {
 
     /// Without this set the program is refused, in words that name the workload.
     #[track_caller]
-    fn refuses_without(&self, set: &'static str, mut program: Command) {
+    fn refuses_without(&self, set: &str, mut program: Command) {
         self.put_around(&mut program, &self.token(Some(set)));
         let heard = heard(program);
         let refused = format!("workload `{}` may not", workload(Some(set)));
@@ -120,7 +120,7 @@ impl House {
     }
 
     fn token(&self, left_out: Option<&str>) -> String {
-        let number = repository(self.sets, left_out);
+        let number = repository(&self.sets, left_out);
         self.world
             .token("driver", &[("repository_id", claim(number))])
     }
@@ -190,8 +190,8 @@ fn workload(left_out: Option<&str>) -> String {
     }
 }
 
-fn repository(sets: &[&str], left_out: Option<&str>) -> String {
-    let place = sets.iter().position(|set| Some(*set) == left_out);
+fn repository(sets: &[impl AsRef<str>], left_out: Option<&str>) -> String {
+    let place = sets.iter().position(|set| Some(set.as_ref()) == left_out);
     place.map_or(2000, |place| 2001 + place).to_string()
 }
 
