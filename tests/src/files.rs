@@ -82,7 +82,10 @@ impl World {
             log_key: Signer::new("log.test", key("log.key")).verifier().to_string(),
         };
         put("postern.yaml", &self.config(wishes, &keys));
-        let resources = wishes.resources.as_deref().unwrap_or(include_str!("resources.yaml"));
+        let resources = wishes
+            .resources
+            .as_deref()
+            .unwrap_or(include_str!("resources.yaml"));
         put("resources/resources.yaml", &self.filled(resources));
         put(
             "resources/shop.cedar",

@@ -69,7 +69,13 @@ fn a_dump_finds_its_way_back_through_the_gateway_with_migrations_and_rules_for_r
             .to_owned(),
     ];
     let house = House::granting(
-        &["session-basics", "introspection", "read-only", "dump", "migrations"],
+        &[
+            "session-basics",
+            "introspection",
+            "read-only",
+            "dump",
+            "migrations",
+        ],
         &rules,
     );
     furnish(&house);

@@ -31,7 +31,10 @@ fn files_of_rails_need_migrations_and_where_they_move_rows_a_rule() {
         psql --no-psqlrc --command='table schema_migrations' --command='\d books' --command='\d authors'"#;
     let program = || {
         let mut shell = shell(script);
-        shell.env("FILES", concat!(env!("CARGO_MANIFEST_DIR"), "/clients/migrations/rails"));
+        shell.env(
+            "FILES",
+            concat!(env!("CARGO_MANIFEST_DIR"), "/clients/migrations/rails"),
+        );
         shell
     };
     house.serves(program);
@@ -52,8 +55,13 @@ fn what_was_recorded_of_real_tools_is_answered_as_direct() {
         let house = House::granting(&needed.into_iter().collect::<Vec<_>>(), &[]);
         for database in [&house.world.database, &house.twin] {
             let shop = std::fs::read_to_string(format!("{SESSIONS}/shop.txt")).expect("its shop");
-            let made = format!("drop schema public cascade; set role shop_owner; create schema public; {shop}");
-            house.world.cluster.sql(database, &made).expect("the shop of the recordings");
+            let made =
+                format!("drop schema public cascade; set role shop_owner; create schema public; {shop}");
+            house
+                .world
+                .cluster
+                .sql(database, &made)
+                .expect("the shop of the recordings");
         }
         house.serves(|| {
             let mut replay = python("replay_client.py");

@@ -42,7 +42,11 @@ impl House {
                  segments: [drivers]\nlogin: [{{ issuer: ci, match: {{ repository_id: \"{number}\" }} }}]\n\
                  assume: [{{ target: shop, roles: [shop_owner] }}]\n"
             );
-            let granted: Vec<&str> = sets.iter().copied().filter(|set| Some(*set) != left_out).collect();
+            let granted: Vec<&str> = sets
+                .iter()
+                .copied()
+                .filter(|set| Some(*set) != left_out)
+                .collect();
             let granted = granted.join(", ");
             let _ = write!(
                 resources,
@@ -77,8 +81,15 @@ impl House {
         self.used_what_it_was_granted();
         let mut lines = through.lines().zip(direct.lines());
         let differing = lines.find(|(through, direct)| through != direct);
-        assert_eq!(differing, None, "through the gateway it says something else than direct");
-        assert_eq!(through.len(), direct.len(), "one said more than the other: {through}");
+        assert_eq!(
+            differing, None,
+            "through the gateway it says something else than direct"
+        );
+        assert_eq!(
+            through.len(),
+            direct.len(),
+            "one said more than the other: {through}"
+        );
         through
     }
 
@@ -121,8 +132,7 @@ impl House {
 
     fn token(&self, left_out: Option<&str>) -> String {
         let number = repository(&self.sets, left_out);
-        self.world
-            .token("driver", &[("repository_id", claim(number))])
+        self.world.token("driver", &[("repository_id", claim(number))])
     }
 
     #[track_caller]
@@ -132,8 +142,16 @@ impl House {
         let (mut refused, mut used) = (Vec::new(), BTreeSet::new());
         self.world.until("all its sessions are told of", || {
             let records = self.world.records("workload=driver");
-            let count = |kind: &str| records.iter().filter(|record| field(record, "kind") == kind).count();
-            let rules = records.iter().filter_map(|record| record["rules"].as_array()).flatten();
+            let count = |kind: &str| {
+                records
+                    .iter()
+                    .filter(|record| field(record, "kind") == kind)
+                    .count()
+            };
+            let rules = records
+                .iter()
+                .filter_map(|record| record["rules"].as_array())
+                .flatten();
             for rule in rules.filter_map(|rule| rule.as_str()) {
                 unused.retain(|unused| !rule.starts_with(unused));
                 used.insert(rule.to_owned());
@@ -141,7 +159,8 @@ impl House {
             let (opened, ended) = (count("session_opened"), count("session_ended"));
             refused = records;
             // What does not parse is an error direct, too.
-            refused.retain(|record| field(record, "kind") == "refused" && field(record, "refusal") != "syntax");
+            refused
+                .retain(|record| field(record, "kind") == "refused" && field(record, "refusal") != "syntax");
             opened > 0 && opened == ended
         });
         let told = |record: &serde_json::Value| (record["message"].clone(), record["text"].clone());

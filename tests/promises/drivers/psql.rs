@@ -10,7 +10,7 @@ const DESCRIBED: &str = r"
 \dE \df \df+ \df double \df+ double \dfa \dfn \dfp \dft \dfw \dF \dF+ \dFd \dFp \dFt \dg \dg+ \di \di+ \dit \dl \dL \dL+ \dm
 \dn \dn+ \dn+ pub* \do \do+ = \dO \dp \dp orders \dP \dP+ \dPi \dPt \ds \ds+ \dt \dt+ \dtS pg_cl* \dT \dT+ \dT+ mood \dT+ pair
 \du \du+ \du shop* \dv \dv+ \dx \dx+ plpgsql \dX \dX+ \dy \dy+ \l templ* \l+ templ* \z \z orders \lo_list \sf double \sf+ double \sf touch()
-\sv totals \sv+ totals \encoding \dRp \dRp+ \des \dew \det";
+\dconfig *_mem \dconfig+ *_timeout \sv totals \sv+ totals \encoding \dRp \dRp+ \des \dew \det";
 
 #[test]
 fn every_backslash_command_about_objects_needs_introspection_and_nothing_of_their_rows() {
@@ -26,18 +26,37 @@ fn every_backslash_command_about_objects_needs_introspection_and_nothing_of_thei
         shell
     };
     let said = house.serves(program);
-    for told in ["customers_pkey", "Partition key: RANGE (day)", "RETURN NEW", "shop_owner"] {
-        assert!(said.to_lowercase().contains(&told.to_lowercase()), "{told}: {said}");
+    for told in [
+        "customers_pkey",
+        "Partition key: RANGE (day)",
+        "RETURN NEW",
+        "shop_owner",
+    ] {
+        assert!(
+            said.to_lowercase().contains(&told.to_lowercase()),
+            "{told}: {said}"
+        );
     }
     house.refuses_without("introspection", program());
 }
 
 #[test]
 fn what_the_tab_key_asks_needs_introspection() {
-    let house = House::granting(&["session-basics", "introspection"], &[may(&["select"], &["orders"])]);
+    let house = House::granting(
+        &["session-basics", "introspection"],
+        &[may(&["select"], &["orders"])],
+    );
     furnish(&house);
     let said = house.serves(|| python("psql_tab_client.py"));
-    for completed in ["customers", "customer_id", "measured_2026", "double", "pg_catalog.", "shop_owner", "search_path"] {
+    for completed in [
+        "customers",
+        "customer_id",
+        "measured_2026",
+        "double",
+        "pg_catalog.",
+        "shop_owner",
+        "search_path",
+    ] {
         assert!(said.contains(completed), "{completed}: {said}");
     }
 }

@@ -13,7 +13,9 @@ fn psycopg_3_needs_session_basics_and_for_its_types_introspection() {
     house.refuses_without("session-basics", python("psycopg_client.py"));
     let mut only_scram = python("psycopg_client.py");
     only_scram.env("PGREQUIREAUTH", "scram-sha-256");
-    house.through(only_scram).turned_away("authentication method requirement");
+    house
+        .through(only_scram)
+        .turned_away("authentication method requirement");
 }
 
 #[test]
