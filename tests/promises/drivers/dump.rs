@@ -81,7 +81,7 @@ fn a_dump_finds_its_way_back_through_the_gateway_with_migrations_and_rules_for_r
     furnish(&house);
     for way in ["jobs", "single", "pipe"] {
         for database in [&house.world.database, &house.twin] {
-            create_empty_database(&house.world.cluster, &format!("{database}_{way}"));
+            create_empty_database(house.world.cluster, &format!("{database}_{way}"));
         }
         house.serves(|| {
             let mut shell = shell(ROUND_TRIP);

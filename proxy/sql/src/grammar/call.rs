@@ -63,7 +63,7 @@ impl<'t> Walk<'t> {
         };
         let candidates = self.ledger.candidates(used);
         let listed =
-            matches!(candidates, [only] if &*only.schema == "pg_catalog" && &*only.name == "pg_settings");
+            matches!(candidates, [only] if &*only.schema == "pg_catalog" && only.name == "pg_settings");
         if listed {
             self.ledger.touch(used, "setting");
         }
