@@ -11,7 +11,7 @@ pub struct Question<'a> {
     pub action: &'a str,
     pub resource: Resource<'a>,
     pub context: Context<'a>,
-    /// The action would touch everything below the resource: then no rule may forbid it anywhere.
+    /// The action may touch anything below the resource, or any setting or channel: then no rule may forbid it anywhere.
     pub whole: bool,
 }
 

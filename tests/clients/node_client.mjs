@@ -1,4 +1,4 @@
-// node-postgres: a pool, prepared statements, a transaction and an error with its code.
+// node-postgres: a pool, named statements, parsed types, a cursor's worth of rows, a transaction, errors with codes.
 import fs from "node:fs";
 import pg from "pg";
 
@@ -9,17 +9,26 @@ const pool = new pg.Pool({
   max: 3,
 });
 const answers = await Promise.all([...Array(20).keys()].map((n) => pool.query("select $1::int as n", [n])));
-if (answers.some((answer, n) => answer.rows[0].n !== n)) throw new Error("wrong rows");
+console.log(answers.map((answer) => answer.rows[0].n));
 const client = await pool.connect();
+console.log((await client.query("show statement_timeout")).rows);
 await client.query("begin");
-await client.query({ name: "named", text: "select count(*) from orders where total > $1", values: [5] });
+const named = { name: "named", text: "select count(*) from orders where total > $1", values: [5] };
+console.log((await client.query(named)).rows, (await client.query({ ...named, values: [190] })).rows);
+const inserted = await client.query({
+  text: "insert into orders select n, 1, 'new', n from unnest($1::int[]) n returning *",
+  values: [[5000, 5001, 5002]],
+  rowMode: "array",
+});
+console.log(inserted.command, inserted.rowCount, inserted.rows, inserted.fields.map((field) => field.dataTypeID));
+await client.query("savepoint before");
+for (const text of ["insert into orders values (1, 1, 'twice', 1)", "selekt"]) {
+  const error = await client.query(text).catch((error) => error);
+  console.log(error.code, error.message, error.position, error.constraint);
+  await client.query("rollback to savepoint before");
+}
+console.log(await client.query("select 1 as a; select 2 as b").then((all) => all.map((one) => one.rows)));
+console.log((await client.query("select now() is not null as now, array['a', null] as names, '{\"a\": 1}'::jsonb as body")).rows);
 await client.query("rollback");
 client.release();
-try {
-  await pool.query("selekt");
-  throw new Error("no error");
-} catch (error) {
-  if (error.code !== "42601") throw error;
-}
 await pool.end();
-console.log("ok");

@@ -2,8 +2,8 @@
 //! One file a promise; all share one house, but for those that break theirs.
 
 mod attacks;
-mod clients;
 mod config;
+mod drivers;
 mod identity;
 mod limits;
 mod listener;

@@ -253,3 +253,53 @@ fn a_rule_that_looks_at_the_clock_is_asked_each_time_and_the_record_names_the_on
         assert_ne!(one.contains("early"), one.contains("late"), "{one}");
     }
 }
+
+#[test]
+fn what_only_the_server_will_know_may_be_what_a_rule_forbids() {
+    let forbids = r#"
+        forbid (principal, action in [Postern::Action::"set", Postern::Action::"show"], resource)
+        when { context.setting == "app.secret" };
+        forbid (principal, action == Postern::Action::"notify", resource) when { context.channel == "alarm" };
+        forbid (principal, action == Postern::Action::"nextval", resource is Postern::Table)
+        when { resource.name == "measured_number" };"#;
+    let world = World::start(&postern_tests::Wishes {
+        policies: Some(include_str!("../src/shop.cedar").to_owned() + forbids),
+        ..postern_tests::Wishes::default()
+    });
+    let token = world.token("all", &[]);
+    let ask = |sql: &str| world.psql(Login::Token(&token), sql);
+    ask("create sequence counted; create sequence measured_number").succeeded();
+    for sql in [
+        "select current_setting('app.' || 'secret', true)",
+        "select set_config('app.' || 'secret', 'x', false)",
+        "show all",
+        "select pg_notify('al' || 'arm', '')",
+        "select nextval(('measured_' || 'number')::regclass)",
+    ] {
+        let complaint = ask(sql).refused("42501");
+        assert!(complaint.contains("forbidden by"), "{sql}: {complaint}");
+    }
+    for sql in [
+        "select current_setting('timezone'), set_config('app.other', 'x', false)",
+        "reset all",
+        "select pg_notify('other', '')",
+        "select nextval('counted')",
+    ] {
+        ask(sql).succeeded();
+    }
+}
+
+#[test]
+fn a_sequence_that_only_the_server_will_know_counts_as_every_one() {
+    let sql = "select nextval(name::regclass) from (values ('counted')) names (name)";
+    let world = World::start(&postern_tests::Wishes::default());
+    let ask = |workload: &str, sql: &str| {
+        let token = world.token(workload, &[]);
+        world.psql(Login::Token(&token), sql)
+    };
+    ask("migrate", "create sequence counted").succeeded();
+    ask("migrate", "select nextval('counted')").succeeded();
+    let complaint = ask("migrate", sql).refused("42501");
+    assert!(complaint.contains("nextval every table"), "{complaint}");
+    assert_eq!(ask("all", sql).succeeded().trim(), "2");
+}

@@ -313,3 +313,46 @@ fn an_upstream_connection_is_used_again_only_after_a_plain_session_and_as_new() 
         );
     }
 }
+
+#[test]
+fn a_sync_that_the_server_ignores_before_copied_rows_is_not_waited_for() {
+    let world = World::shared();
+    let token = world.token("all", &[]);
+    world.block_on(async {
+        let mut raw = Raw::log_in(world, &token).await;
+        let table = "create temp table copied (n int)";
+        raw.query(table).await;
+        for _ in 0..2 {
+            raw.send(&[
+                parse("", "copy copied from stdin"),
+                bind("", ""),
+                execute("", 0),
+                sync(),
+                sync(),
+            ])
+            .await;
+            let heard = [raw.receive().await, raw.receive().await, raw.receive().await];
+            assert_eq!(tags(&heard), "12G");
+            raw.send(&[sync(), message('d', b"7\n"), message('c', b""), sync()])
+                .await;
+            assert_eq!(tags(&raw.until_ready().await), "CZ");
+        }
+        let counted = raw.query("select count(*) from copied").await;
+        assert!(
+            counted.iter().any(|(_, body)| body.ends_with(b"2")),
+            "{counted:?}"
+        );
+        // What fails skips to a Sync that comes after it, never to one that was ignored.
+        raw.send(&[
+            parse("", "copy copied from stdin"),
+            bind("", ""),
+            execute("", 0),
+            sync(),
+        ])
+        .await;
+        raw.send(&[message('d', b"no number\n"), message('c', b""), sync()])
+            .await;
+        assert_eq!(tags(&raw.until_ready().await), "12GEZ");
+        assert_eq!(tags(&raw.query("select 1").await), "TDCZ");
+    });
+}

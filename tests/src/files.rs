@@ -34,6 +34,7 @@ pub struct Wishes {
     /// How the server must prove itself before a role's password is used.
     pub verify: Option<String>,
     pub policies: Option<String>,
+    /// May hold the same `{{…}}` as those that most tests use.
     pub resources: Option<String>,
 }
 
@@ -81,10 +82,11 @@ impl World {
             log_key: Signer::new("log.test", key("log.key")).verifier().to_string(),
         };
         put("postern.yaml", &self.config(wishes, &keys));
-        put(
-            "resources/resources.yaml",
-            wishes.resources.as_deref().unwrap_or(&self.resources()),
-        );
+        let resources = wishes
+            .resources
+            .as_deref()
+            .unwrap_or(include_str!("resources.yaml"));
+        put("resources/resources.yaml", &self.filled(resources));
         put(
             "resources/shop.cedar",
             wishes.policies.as_deref().unwrap_or(include_str!("shop.cedar")),
@@ -139,7 +141,12 @@ control:
 
     /// The resources that most tests use.
     pub fn resources(&self) -> String {
-        include_str!("resources.yaml")
+        self.filled(include_str!("resources.yaml"))
+    }
+
+    /// Resources with what only the started house knows.
+    fn filled(&self, resources: &str) -> String {
+        resources
             .replace("{{github}}", &self.issuer.github())
             .replace("{{audience}}", AUDIENCE)
             .replace("{{target}}", &self.cluster.address())

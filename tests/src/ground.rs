@@ -58,7 +58,15 @@ pub fn ground() -> &'static Ground {
     })
 }
 
+/// A database with the sample in it.
 pub fn create_database(cluster: &Cluster, name: &str) {
+    create_empty_database(cluster, name);
+    cluster
+        .sql(name, include_str!("shop.sql"))
+        .expect("the sample is loaded");
+}
+
+pub fn create_empty_database(cluster: &Cluster, name: &str) {
     let mut command = Command::new(cluster.binaries.join("psql"));
     command.args([
         "--no-psqlrc",
@@ -69,7 +77,4 @@ pub fn create_database(cluster: &Cluster, name: &str) {
     ]);
     command.arg(format!("create database {name} owner shop_owner"));
     assert!(heard(command).succeeded, "the database {name} is made");
-    cluster
-        .sql(name, include_str!("shop.sql"))
-        .expect("the sample is loaded");
 }

@@ -328,6 +328,15 @@ impl<'t> Scopes<'t> {
         }
     }
 
+    /// Where the text reads the one relation that an alias stands for, its columns by their own names.
+    pub(crate) fn relation_of(&self, scope: ScopeId, alias: &str, ledger: &Ledger<'t>) -> Option<UseId> {
+        let found = self.items_named(scope, None, alias, ledger);
+        let [id] = *found else { return None };
+        let item = self.items.get(id)?;
+        let plainly = matches!(item.outputs, Outputs::Relation) && !item.renamed && item.members.is_empty();
+        item.used.filter(|_| plainly)
+    }
+
     /// The items of that name in the innermost scope that has one.
     fn items_named(
         &self,

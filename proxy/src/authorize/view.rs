@@ -135,7 +135,10 @@ pub(super) fn ask(view: &View, effect: &Effect) -> Answer {
         Detail::Channel(channel) => context.channel = Some(channel.as_deref().unwrap_or("*")),
         Detail::Language(language) => context.language = Some(language),
     }
-    let whole = effect.object == Object::EveryTable;
+    // What only the server will know may be whatever a rule forbids.
+    let whole = effect.object == Object::EveryTable
+        || matches!(&effect.detail, Detail::Setting { name, .. } if &**name == "*")
+        || effect.detail == Detail::Channel(None);
     let question = Question {
         action: effect.action.name(),
         resource: resource(facts, &effect.object),

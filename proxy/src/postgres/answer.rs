@@ -74,10 +74,7 @@ impl Dialogue {
             b'2' => Ok(self.bound()),
             b'3' => Ok(self.closed()),
             b'n' => Ok(self.pop(|expected| matches!(expected, Expected::Describe))),
-            b'G' => {
-                self.copy_in = true;
-                Ok(Heard::Forward)
-            }
+            b'G' => Ok(self.copies_in()),
             b'H' | b'c' => Ok(Heard::Forward),
             b'W' => Ok(Heard::End(Refusal::new(
                 Reason::Unsupported,
@@ -149,6 +146,22 @@ impl Dialogue {
                 self.prepared.drop_portal(&name);
                 self.prepared.drop_cursor(&name);
             }
+        }
+        Heard::Forward
+    }
+
+    /// Rows of the client come next. Until they end the server ignores each Sync, those on their way to it included:
+    /// tokio-postgres sends one behind every Execute (manual, "COPY Operations").
+    fn copies_in(&mut self) -> Heard {
+        self.copy_in = true;
+        while matches!(self.expected.get(1), Some(Expected::Sync)) {
+            self.expected.remove(1);
+        }
+        if self.expected.len() > 1 {
+            return Heard::End(Refusal::new(
+                Reason::Malformed,
+                "a message that is no copy data came during COPY",
+            ));
         }
         Heard::Forward
     }

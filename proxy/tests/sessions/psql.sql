@@ -1735,14 +1735,14 @@ SELECT um.srvname AS "Server",
 FROM pg_catalog.pg_user_mappings um
 ORDER BY 1, 2;
 
---> refused: a setting that only the server will know may be a custom one, and those are shown by name only
+--> session-basics introspection
 SELECT s.name AS "Parameter", pg_catalog.current_setting(s.name) AS "Value"
 FROM pg_catalog.pg_settings s
 WHERE s.source <> 'default' AND
       s.setting IS DISTINCT FROM s.boot_val
 ORDER BY 1;
 
---> refused: a setting that only the server will know may be a custom one, and those are shown by name only
+--> session-basics introspection
 SELECT s.name AS "Parameter", pg_catalog.current_setting(s.name) AS "Value", s.vartype AS "Type", s.context AS "Context", pg_catalog.array_to_string(p.paracl, E'\n') AS "Access privileges"
 FROM pg_catalog.pg_settings s
   LEFT JOIN pg_catalog.pg_parameter_acl p

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use pg_raw_parse::nodes::FuncCall;
+use pg_raw_parse::nodes::{FuncCall, TypeName};
 use pg_raw_parse::{ConstValue, Node};
 
 use super::walk::{Walk, qualified, strings};
@@ -10,6 +10,7 @@ use crate::effect::{Action, Detail, Effect, Object, Scope, SettingValue};
 use crate::ledger::every_table;
 use crate::names::Candidate;
 use crate::routines::{Class, class_of};
+use crate::scope::ScopeId;
 use crate::settings;
 use crate::{Rejection, differences};
 
@@ -21,12 +22,21 @@ const DUMP_RESTRICTION: &str = "SELECT set_config(name, 'view, foreign-table', f
 const NAME_BYTES_MAX: usize = 63;
 
 impl<'t> Walk<'t> {
-    pub(super) fn call(&mut self, call: &'t FuncCall, open: &mut Vec<Node<'t>>) -> Result<(), Rejection> {
+    pub(super) fn call(
+        &mut self,
+        scope: ScopeId,
+        call: &'t FuncCall,
+        open: &mut Vec<Node<'t>>,
+    ) -> Result<(), Rejection> {
         open.extend(call.args());
         open.extend(call.agg_order().iter().map(Node::SortBy));
         open.push(call.agg_filter());
         open.extend(call.over().map(Node::WindowDef));
         let names = call.funcname();
+        if self.tells_a_listed_setting(scope, call) {
+            self.execute(Arc::from("pg_catalog"), "current_setting", Class::Setting);
+            return Ok(());
+        }
         if names.len() == 1 {
             let name = names.first().and_then(Node::as_str).unwrap_or_default();
             self.routine(None, name, Some(call))
@@ -34,6 +44,33 @@ impl<'t> Walk<'t> {
             let (schema, name) = qualified(&strings(names));
             self.routine(schema, name, Some(call))
         }
+    }
+
+    /// `pg_catalog.current_setting(s.name)`, where `s` is `pg_settings`, as psql's `\dconfig` asks: it tells no
+    /// more than the view's column `setting`, and counts as reading that.
+    fn tells_a_listed_setting(&mut self, scope: ScopeId, call: &'t FuncCall) -> bool {
+        let ["pg_catalog", "current_setting"] = *strings(call.funcname()) else {
+            return false;
+        };
+        if call.args().len() != 1 || call.func_variadic {
+            return false;
+        }
+        let Some(Node::ColumnRef(column)) = call.args().iter().next() else {
+            return false;
+        };
+        let [alias, "name"] = *strings(column.fields()) else {
+            return false;
+        };
+        let Some(used) = self.scopes.relation_of(scope, alias, &self.ledger) else {
+            return false;
+        };
+        let candidates = self.ledger.candidates(used);
+        let listed =
+            matches!(candidates, [only] if &*only.schema == "pg_catalog" && only.name == "pg_settings");
+        if listed {
+            self.ledger.touch(used, "setting");
+        }
+        listed
     }
 
     /// A routine by name: every one of that name in every schema of the path counts.
@@ -326,19 +363,28 @@ impl<'t> Argument<'t> {
 
 /// A constant under casts to built-in types that do not change what a text says.
 pub(super) fn literal(mut node: Node<'_>) -> Option<ConstValue<'_>> {
+    // What a boolean says as a text again is another text.
+    if let Node::TypeCast(cast) = node
+        && is_plainly(cast.type_name()?, &["bool"])
+    {
+        node = cast.arg();
+    }
     for _ in 0..4 {
         match node {
             Node::A_Const(value) => return value.val(),
-            Node::TypeCast(cast) => {
-                let names = cast.type_name()?.names();
-                let name = names.iter().next_back()?.sval()?;
-                if !matches!(name, "regclass" | "text" | "varchar" | "bool") {
-                    return None;
-                }
-                node = cast.arg();
-            }
+            Node::TypeCast(cast) if is_plainly(cast.type_name()?, &["text", "varchar"]) => node = cast.arg(),
             _ => return None,
         }
     }
     None
+}
+
+/// Whether it is one of these built-in types and no more: a length would cut the text, and an array is not one.
+fn is_plainly(type_name: &TypeName, types: &[&str]) -> bool {
+    let names: Vec<&str> = type_name.names().iter().filter_map(|name| name.sval()).collect();
+    let (schema, name) = qualified(&names);
+    schema.is_none_or(|schema| schema == "pg_catalog")
+        && types.contains(&name)
+        && type_name.typmods().is_empty()
+        && type_name.array_bounds().is_empty()
 }

@@ -47,7 +47,7 @@ impl<'t> Walk<'t> {
                 open.extend([expression.lexpr(), expression.rexpr()]);
             }
             Node::BoolExpr(expression) => open.extend(expression.args()),
-            Node::FuncCall(call) => self.call(call, open)?,
+            Node::FuncCall(call) => self.call(scope, call, open)?,
             Node::TypeCast(cast) => {
                 self.type_used(cast.type_name());
                 open.push(cast.arg());

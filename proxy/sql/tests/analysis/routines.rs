@@ -5,7 +5,7 @@ use std::sync::Arc;
 use postern_sql::routines::class_of;
 use postern_sql::{Class, Rejection};
 
-use crate::check::{analysed, analysed_with, catalogue, check, check_on};
+use crate::check::{analysed, analysed_with, catalogue, check, check_on, effects_of};
 
 #[test]
 fn plain_routines_have_no_effect_of_their_own() {
@@ -315,4 +315,62 @@ fn routines_are_searched_in_every_schema_of_the_path() {
         &["pg_temp_3", "pg_catalog", "secret"],
         "execute secret.peek <user>",
     );
+}
+
+#[test]
+fn a_cast_that_changes_a_text_leaves_it_unknown() {
+    for cut in [
+        "'public_archive'::varchar(6)",
+        "cast('public_archive' as varchar(6))",
+        "'public'::regclass::text",
+        "'yes'::bool::text",
+        "'public'::other.text",
+        "'{public}'::text[]",
+    ] {
+        let value = told(&format!("SELECT set_config('search_path', {cut}, false)"));
+        assert!(
+            value.contains(&"set database search_path".to_owned()),
+            "{cut}: {value:?}"
+        );
+        let name = told(&format!("SELECT set_config({cut}, 'x', false)"));
+        assert!(name.contains(&"set database *".to_owned()), "{cut}: {name:?}");
+    }
+    check(
+        "SELECT set_config('search_path'::varchar, 'public'::text::pg_catalog.varchar, 't'::bool)",
+        "execute pg_catalog.set_config <setting>; set database search_path=public",
+    );
+}
+
+#[test]
+fn a_setting_that_pg_settings_lists_is_told_as_the_view_tells_it() {
+    let listed =
+        "execute pg_catalog.current_setting <setting>; select pg_catalog.pg_settings(*,name,setting)";
+    check(
+        "SELECT pg_catalog.current_setting(s.name) FROM pg_catalog.pg_settings s",
+        listed,
+    );
+    check(
+        "SELECT (SELECT pg_catalog.current_setting(s.name)) FROM pg_catalog.pg_settings s",
+        listed,
+    );
+    for other in [
+        "SELECT current_setting(s.name) FROM pg_catalog.pg_settings s",
+        "SELECT pg_catalog.current_setting(s.name || '') FROM pg_catalog.pg_settings s",
+        "SELECT pg_catalog.current_setting(s.name) FROM pg_catalog.pg_settings s(x, name)",
+        "SELECT pg_catalog.current_setting(s.name) FROM (SELECT 'app.secret' AS name) s",
+        "SELECT pg_catalog.current_setting(s.name) FROM (SELECT * FROM pg_catalog.pg_settings) s",
+        "WITH pg_settings AS (SELECT 'app.secret' AS name) SELECT pg_catalog.current_setting(s.name) FROM pg_settings s",
+        "SELECT pg_catalog.current_setting(s.name) FROM (VALUES ('app.secret')) s (name)",
+        "SELECT pg_catalog.current_setting(s.name) FROM pg_catalog.pg_class s",
+        "SELECT pg_catalog.current_setting(s.name, x) FROM pg_catalog.pg_settings s",
+        "SELECT pg_catalog.current_setting(s.name) FROM (VALUES ('app.secret')) s (name), pg_catalog.pg_settings",
+        "SELECT (SELECT pg_catalog.current_setting(s.name) FROM (VALUES ('app.secret')) s (name)) FROM pg_catalog.pg_settings s",
+        "SELECT pg_catalog.current_setting(s.name) FROM (pg_catalog.pg_settings a JOIN pg_catalog.pg_class b ON true) s",
+    ] {
+        assert!(told(other).contains(&"show database *".to_owned()), "{other}");
+    }
+}
+
+fn told(text: &str) -> Vec<String> {
+    effects_of(&analysed(text).unwrap_or_else(|rejection| panic!("{text}: {rejection}")))
 }
