@@ -165,7 +165,7 @@ fn shared(
     let nothing = Rules::load(Snapshot::default()).map_err(|errors| anyhow::anyhow!(errors.join("\n")))?;
     let shared = Arc::new(Shared {
         gateway: config.gateway.clone(),
-        limits: limits.clone(),
+        limits: Arc::new(limits.clone()),
         tls: ServerTls::load(&config.tls, limits).context("cannot use the listener's certificate")?,
         identities,
         rules: ArcSwap::from_pointee(nothing),

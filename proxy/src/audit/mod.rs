@@ -70,6 +70,10 @@ pub struct Audit {
     durable: Cell<u64>,
     /// The highest number that somebody waits for so that others may share the write.
     awaited: Cell<u64>,
+    /// How many wait so for the next write.
+    waiting: Cell<u32>,
+    /// Writes in a row that nobody shared.
+    unshared: Cell<u32>,
     /// What the system said it lost must not be taken for written: nothing goes on until a restart.
     sync_failed: Cell<bool>,
     awaiting_durable: RefCell<Vec<Waker>>,
@@ -102,6 +106,9 @@ struct Tag {
 
 const TAG_BYTES_MAX: usize = 32;
 
+/// After so many writes that nobody shared, company is looked for only once in so many.
+const UNSHARED_MAX: u32 = 16;
+
 impl Audit {
     pub fn new(spool: Spool, gateway: &str) -> Audit {
         let (worker, epoch) = (spool.progress().worker, spool.progress().epoch);
@@ -115,6 +122,8 @@ impl Audit {
             gateway_part,
             durable: Cell::new(0),
             awaited: Cell::new(0),
+            waiting: Cell::new(0),
+            unshared: Cell::new(0),
             sync_failed: Cell::new(false),
             awaiting_durable: RefCell::default(),
             syncer: RefCell::default(),
@@ -199,17 +208,23 @@ impl Audit {
     }
 
     /// The sessions of one wake-up share one write: who asks first goes to the end of the line, and writes
-    /// what all those before it have put there.
+    /// what all those before it have put there. Where nobody has come along lately, few are waited for.
     fn poll_written(&self, number: u64, context: &Context<'_>) -> Poll<Result<(), Error>> {
         let mut spool = self.spool.borrow_mut();
         if spool.progress().written() >= number {
             return Poll::Ready(Ok(()));
         }
-        if number > self.awaited.get() {
+        let unshared = self.unshared.get();
+        let may_be_shared = unshared < UNSHARED_MAX || unshared.is_multiple_of(UNSHARED_MAX);
+        if number > self.awaited.get() && may_be_shared {
             self.awaited.set(number);
+            self.waiting.set(self.waiting.get() + 1);
             context.waker().wake_by_ref();
             return Poll::Pending;
         }
+        let is_shared = self.waiting.replace(0) > 1;
+        self.unshared
+            .set(if is_shared { 0 } else { unshared.wrapping_add(1) });
         Poll::Ready(spool.flush())
     }
 

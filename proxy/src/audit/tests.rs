@@ -62,6 +62,21 @@ fn in_process_durability_the_intents_of_one_wake_up_are_written_together_before_
 }
 
 #[test]
+fn who_is_always_alone_hardly_waits_for_company() {
+    let folder = tempfile::tempdir().unwrap();
+    let audit = audit(folder.path(), Durability::Process);
+    let waited = (0..10 * UNSHARED_MAX).filter(|_| {
+        let entry = audit.intent([0; 16], &[]).unwrap();
+        let waited = durable(&entry).is_pending();
+        assert!(!waited || matches!(durable(&entry), Poll::Ready(Ok(()))));
+        assert!(!audit.is_pending());
+        waited
+    });
+    let waited = waited.count();
+    assert!((10..=30).contains(&waited), "{waited}");
+}
+
+#[test]
 fn a_full_file_and_the_name_of_the_next_are_synced_with_what_follows() {
     let folder = tempfile::tempdir().unwrap();
     let audit = audit(folder.path(), Durability::Disk);

@@ -263,6 +263,32 @@ pub struct SharedCatalogue {
 }
 
 impl SharedCatalogue {
+    /// One that nothing reads again, for tests.
+    #[cfg(test)]
+    pub fn fixed(json: &str) -> Arc<SharedCatalogue> {
+        let credential =
+            serde_json::json!({ "user": "gateway", "only_to": ["nowhere:1"], "verify": "disable" });
+        let credential = serde_json::from_value(credential).expect("a credential");
+        let credentials = crate::upstream::Credentials::load(&[("gateway".to_owned(), credential)].into());
+        let credential = credentials.and_then(|all| all.for_address("gateway", "nowhere:1"));
+        let dial = Dial {
+            address: "nowhere:1".into(),
+            credential: credential.expect("the credential"),
+            database: "d".into(),
+            application_name: "test".into(),
+        };
+        Arc::new(SharedCatalogue {
+            dial,
+            newest: ArcSwap::new(read_catalogue(json, None, usize::MAX).expect("a catalogue")),
+            confirmed_ms: AtomicU64::new(1),
+            used_ms: AtomicU64::new(1),
+            outdated: AtomicBool::new(false),
+            born: Instant::now(),
+            age_seconds_max: 1_000,
+            wanted: Arc::default(),
+        })
+    }
+
     pub fn newest(&self) -> Arc<Catalogue> {
         self.newest.load_full()
     }

@@ -6,20 +6,21 @@ use std::sync::Arc;
 
 use crate::audit::Audit;
 use crate::authorize::{Authorizer, Judged, Permit, Reading, Recorder, View};
+use crate::config::Limits;
 use crate::refusal::Refusal;
 
+use super::Place;
 use super::catalogue::SharedCatalogue;
 use super::doubt::{Doubt, Source};
 use super::message::Named;
 use super::prepared::Prepared;
-use super::{Place, Shared};
 
 /// Names of our own statements and portals on a session's connection; clients may not use the prefix.
 pub(super) const OWN_PREFIX: &str = "_postern_";
 
 /// One client's conversation with its server.
 pub struct Dialogue {
-    pub(super) shared: Arc<Shared>,
+    pub(super) limits: Arc<Limits>,
     pub(super) authorizer: Rc<Authorizer>,
     pub(super) recorder: Recorder,
     pub(super) place: Place,
@@ -113,7 +114,7 @@ pub(super) struct Own {
 
 /// What a conversation starts from.
 pub struct Opening {
-    pub shared: Arc<Shared>,
+    pub limits: Arc<Limits>,
     pub authorizer: Rc<Authorizer>,
     pub recorder: Recorder,
     pub place: Place,
@@ -129,7 +130,7 @@ impl Dialogue {
     /// A conversation on an idle connection whose reading is right.
     pub fn new(opening: Opening) -> Dialogue {
         let Opening {
-            shared,
+            limits,
             authorizer,
             recorder,
             place,
@@ -139,7 +140,7 @@ impl Dialogue {
             ..
         } = opening;
         Dialogue {
-            shared,
+            limits,
             authorizer,
             recorder,
             place,

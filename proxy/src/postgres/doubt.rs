@@ -193,7 +193,7 @@ impl Dialogue {
             Err(error) => return unusable(error),
         };
         let shared = self.names.newest();
-        let relations_max = self.shared.limits.catalogue_relations_max;
+        let relations_max = self.limits.catalogue_relations_max;
         let catalogue = match read_moving(catalogue, &shared, relations_max) {
             Ok(catalogue) => catalogue,
             Err(error) => return unusable(error),

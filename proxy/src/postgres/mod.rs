@@ -60,7 +60,7 @@ use warm::Warm;
 /// What all Postgres connections of this gateway share.
 pub struct Shared {
     pub gateway: String,
-    pub limits: Limits,
+    pub limits: Arc<Limits>,
     pub tls: ServerTls,
     pub identities: Identities,
     pub rules: ArcSwap<Rules>,

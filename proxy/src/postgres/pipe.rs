@@ -186,8 +186,10 @@ impl Pipe {
         self.passing -= passed;
         self.filled += read;
         let dropped = self.dropping.min(read);
-        self.dropping -= dropped;
-        self.skip(dropped);
+        if dropped > 0 {
+            self.dropping -= dropped;
+            self.skip(dropped);
+        }
         if self.start == self.filled {
             self.release();
         }

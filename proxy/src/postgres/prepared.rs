@@ -230,7 +230,7 @@ impl Dialogue {
             .iter()
             .flat_map(|statement| &statement.changes)
         {
-            let limits = &self.shared.limits;
+            let limits = &self.limits;
             let room = match change {
                 Change::Prepare { name, .. } => {
                     self.prepared.take_statement_room(name, judged.text(), limits)

@@ -43,7 +43,7 @@ impl Dialogue {
         if self.expected.is_empty() {
             self.prepared.all_answered();
         }
-        if self.expected.len() >= self.shared.limits.unanswered_max {
+        if self.expected.len() >= self.limits.unanswered_max {
             return self.wait();
         }
         let ends_skipping = matches!(frontend, Frontend::Sync | Frontend::Terminate);
@@ -138,7 +138,7 @@ impl Dialogue {
             Ok(judged) => judged,
             Err(step) => return step,
         };
-        let room = self.prepared.take_statement_room(name, text, &self.shared.limits);
+        let room = self.prepared.take_statement_room(name, text, &self.limits);
         if let Err(stop) = self.room_or_stop(room, &judged) {
             return self.stop_extended(stop);
         }
@@ -177,7 +177,7 @@ impl Dialogue {
             Ok(judged) => judged,
             Err(step) => return step,
         };
-        let room = self.prepared.take_portal_room(portal, &self.shared.limits);
+        let room = self.prepared.take_portal_room(portal, &self.limits);
         let room = self.room_or_stop(room, &judged);
         let room = room.and_then(|()| self.take_room_of_names(&judged));
         let permit = match room.and_then(|()| self.permit(&judged)) {
@@ -328,7 +328,7 @@ impl Dialogue {
     }
 
     fn short_enough(&self, text: &str) -> Result<(), Refusal> {
-        let bytes_max = self.shared.limits.statement_bytes_max;
+        let bytes_max = self.limits.statement_bytes_max;
         if text.len() <= bytes_max {
             return Ok(());
         }

@@ -76,7 +76,7 @@ impl Visit<'_> {
         client.stream.flush().await.map_err(|_| gone())?;
 
         let mut dialogue = Dialogue::new(Opening {
-            shared: self.shared.clone(),
+            limits: self.shared.limits.clone(),
             authorizer: authorizer.clone(),
             recorder: ended.recorder.take().ok_or_else(gone)?,
             place: self.place.clone(),

@@ -17,7 +17,8 @@ use super::Identity;
 
 /// A workload that has shown a good certificate, for the tests of those who are given identities.
 pub(crate) fn someone(sessions_max: Option<u32>) -> Identity {
-    let root = pki::root("root");
+    let long = |params: &mut rcgen::CertificateParams| params.not_after = rcgen::date_time_ymd(2999, 1, 1);
+    let root = pki::root_with("root", long);
     let identities = pki::trusting(&[&root]);
     let deploy = Workload {
         sessions_max,
@@ -25,7 +26,7 @@ pub(crate) fn someone(sessions_max: Option<u32>) -> Identity {
     };
     identities.set_known(world::known(&world::snapshot(Vec::new(), vec![deploy])));
     identities
-        .by_certificate(&[root.leaf(pki::ID)], world::home(), pki::NOW_MS)
+        .by_certificate(&[root.leaf_with(long)], world::home(), pki::NOW_MS)
         .unwrap()
 }
 

@@ -9,14 +9,12 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant, Sleep};
-use tokio_rustls::server::TlsStream;
 
 use crate::config::Limits;
 use crate::refusal::{Reason, Refusal};
 use crate::session::{Ended, Live};
-use crate::upstream::Upstream;
 
 use super::answer::{Heard, is_bulk};
 use super::dialogue::Dialogue;
@@ -57,9 +55,9 @@ impl Finish {
 }
 
 /// The two directions and what watches over them.
-pub struct Relay<'a> {
-    client: &'a mut TlsStream<TcpStream>,
-    server: &'a mut Upstream,
+pub struct Relay<'a, Client, Server> {
+    client: &'a mut Client,
+    server: &'a mut Server,
     dialogue: &'a mut Dialogue,
     live: &'a Live,
     limits: &'a Limits,
@@ -79,14 +77,18 @@ pub struct Relay<'a> {
 /// How often the slow limits are looked at.
 const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 
-impl<'a> Relay<'a> {
+impl<'a, Client, Server> Relay<'a, Client, Server>
+where
+    Client: AsyncRead + AsyncWrite + Unpin,
+    Server: AsyncRead + AsyncWrite + Unpin,
+{
     pub fn new(
-        (client, server): (&'a mut TlsStream<TcpStream>, &'a mut Upstream),
+        (client, server): (&'a mut Client, &'a mut Server),
         dialogue: &'a mut Dialogue,
         (live, limits): (&'a Live, &'a Limits),
         buffers: &Buffers,
         follow: &'a dyn Fn(&mut Dialogue),
-    ) -> Relay<'a> {
+    ) -> Relay<'a, Client, Server> {
         let now = Instant::now();
         Relay {
             client,
@@ -357,3 +359,6 @@ fn broken(polled: Poll<io::Result<()>>, finish: Finish) -> Result<(), Finish> {
         Poll::Ready(Ok(())) | Poll::Pending => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests;
