@@ -3,6 +3,7 @@
 
 mod attacks;
 mod config;
+mod corpora;
 mod drivers;
 mod identity;
 mod limits;

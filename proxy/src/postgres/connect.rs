@@ -8,9 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use postgres_protocol::authentication::sasl::{
-    ChannelBinding, SCRAM_SHA_256, SCRAM_SHA_256_PLUS, ScramSha256,
-};
+use postgres_protocol::authentication::sasl::{ChannelBinding, SCRAM_SHA_256, SCRAM_SHA_256_PLUS};
 use secrecy::ExposeSecret;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -20,6 +18,7 @@ use crate::upstream::{self, Credential, Secret, Upstream};
 
 use super::catalogue::{self, Facts};
 use super::message::{self, HEADER_BYTES, Header, put, put_query, put_text};
+use super::scram::Exchange;
 
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -242,11 +241,11 @@ async fn scram(wire: &mut Wire, password: &str, mechanisms: &[u8], limits: &Limi
         None if offers(SCRAM_SHA_256) => (SCRAM_SHA_256, ChannelBinding::unsupported()),
         _ => return Err(Error::Login("no SCRAM mechanism that we know")),
     };
-    let mut scram = ScramSha256::new(password.as_bytes(), binding);
+    let mut exchange = Exchange::begin(password, binding);
     let mut first = Vec::new();
     put(&mut first, b'p', |body| {
         put_text(body, mechanism);
-        let message = scram.message();
+        let message = exchange.message();
         body.extend_from_slice(&u32::try_from(message.len()).unwrap_or(u32::MAX).to_be_bytes());
         body.extend_from_slice(message);
     });
@@ -254,27 +253,16 @@ async fn scram(wire: &mut Wire, password: &str, mechanisms: &[u8], limits: &Limi
     let (CONTINUE, challenge) = authentication(wire).await? else {
         return Err(Error::Scram);
     };
-    let iterations = iterations(&challenge).ok_or(Error::Scram)?;
-    if iterations > limits.scram_iterations_max {
-        return Err(Error::ScramIterations);
-    }
-    scram.update(&challenge).map_err(|_| Error::Scram)?;
+    exchange.challenged(&challenge, limits)?;
     let mut second = Vec::new();
-    put(&mut second, b'p', |body| body.extend_from_slice(scram.message()));
+    put(&mut second, b'p', |body| {
+        body.extend_from_slice(exchange.message())
+    });
     wire.send(&second).await?;
     let (FINAL, proof) = authentication(wire).await? else {
         return Err(Error::Scram);
     };
-    scram.finish(&proof).map_err(|_| Error::Scram)
-}
-
-/// The `i=` of a server's first SCRAM message.
-fn iterations(challenge: &[u8]) -> Option<u32> {
-    let text = std::str::from_utf8(challenge).ok()?;
-    text.split(',')
-        .find_map(|field| field.strip_prefix("i="))?
-        .parse()
-        .ok()
+    exchange.proved(&proof)
 }
 
 /// The hash of a certificate by its own signature's hash, SHA-256 at least (RFC 5929, section 4.1).

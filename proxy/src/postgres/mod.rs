@@ -1,7 +1,7 @@
 //! PostgreSQL, from the first byte of a client to its last: [`serve`] is the whole life of a connection.
 //!
 //! `startup` brings a client to an identity; `visit` is its session from the login at the target to the end.
-//! `dial` and `connect` log in, `request` and `answer` are the two halves of the conversation that `dialogue`
+//! `dial`, `connect` and `scram` log in, `request` and `answer` are the two halves of the conversation that `dialogue`
 //! holds, `relay` moves the bytes. What names mean is kept right in `doubt`; refusals become bytes in `refusal`.
 
 pub mod answer;
@@ -19,6 +19,7 @@ mod record;
 pub mod refusal;
 pub mod relay;
 pub mod request;
+pub mod scram;
 pub mod settings;
 pub mod startup;
 mod view;

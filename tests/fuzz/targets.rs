@@ -1,0 +1,196 @@
+//! What strangers send, given to the code that reads it first. A target fails by a panic: its own, or that of a
+//! promise stated here. `cargo fuzz` looks for new inputs; `make test` reads those of `corpus` again.
+
+use std::net::IpAddr;
+use std::sync::OnceLock;
+use std::task::{Context, Poll, Waker};
+
+use postern_link::resources;
+use postern_link::wire::Record;
+use postern_proxy::audit::spool;
+use postern_proxy::config::Limits;
+use postern_proxy::identity::Identities;
+use postern_proxy::postgres::scram::Exchange;
+use postern_proxy::postgres::{message, settings};
+use postern_sql::{Action, Catalogue, Effect, Reading};
+use postgres_protocol::authentication::sasl::ChannelBinding;
+use prost::Message as _;
+
+/// A target by its name, which is that of its corpus too.
+pub const ALL: [(&str, fn(&[u8])); 9] = [
+    ("client", client),
+    ("server", server),
+    ("startup", startup),
+    ("scram", scram),
+    ("statement", statement),
+    ("token", token),
+    ("certificate", certificate),
+    ("spool_file", spool_file),
+    ("config", config),
+];
+
+/// A client's messages: each that is read ends where its header says, and every text in it is whole.
+pub fn client(mut bytes: &[u8]) {
+    let limits = Limits::default();
+    while let Ok(Some(header)) = message::header(bytes) {
+        let Some((whole, rest)) = bytes.split_at_checked(header.bytes) else {
+            return;
+        };
+        let _ = message::client_reading(header.tag, &limits);
+        if let Ok(message::Frontend::Query { text } | message::Frontend::Parse { text, .. }) =
+            message::Frontend::read(whole)
+        {
+            assert!(!text.contains('\0') && text.len() < whole.len());
+        }
+        bytes = rest;
+    }
+}
+
+/// A server's messages, each read as everything that it may be.
+pub fn server(mut bytes: &[u8]) {
+    while let Ok(Some(header)) = message::header(bytes) {
+        let Some((whole, rest)) = bytes.split_at_checked(header.bytes) else {
+            return;
+        };
+        let body = whole.get(message::HEADER_BYTES..).unwrap_or_default();
+        let _ = message::notice_fields(body);
+        let _ = message::parameter(body);
+        if let Ok(values) = message::row_values(body) {
+            let sum: usize = values.iter().flatten().map(|value| value.len()).sum();
+            assert!(sum <= body.len());
+        }
+        if let Ok(tag) = message::Fields(body).text() {
+            message::rows_of(tag);
+        }
+        bytes = rest;
+    }
+}
+
+/// A startup packet: each of its settings becomes one SET of that setting, and nothing else.
+pub fn startup(bytes: &[u8]) {
+    let Ok(startup) = settings::read_startup(bytes) else {
+        return;
+    };
+    for (name, value) in &startup.settings {
+        let text = settings::set_statement(name, value);
+        for standard_conforming_strings in [true, false] {
+            if let Ok(analysis) = postern_sql::analyse(&text, &reading(standard_conforming_strings)) {
+                assert_eq!(analysis.statements.len(), 1, "{text}");
+                let effects = &analysis.statements[0].effects;
+                let sets = |effect: &Effect| matches!(effect.action, Action::Use | Action::Set);
+                assert!(effects.iter().all(sets), "{text}: {effects:?}");
+            }
+        }
+    }
+}
+
+/// A server's two SCRAM messages, the second after the first NUL; `%` stands for the nonce it has heard.
+pub fn scram(bytes: &[u8]) {
+    let mut exchange = Exchange::begin("secret", ChannelBinding::unsupported());
+    let heard = exchange.message().to_vec();
+    let nonce = heard.split(|byte| *byte == b'=').next_back().unwrap_or_default();
+    let said = |part: &[u8]| {
+        let pieces: Vec<&[u8]> = part.split(|byte| *byte == b'%').collect();
+        pieces.join(nonce)
+    };
+    let mut parts = bytes.splitn(2, |byte| *byte == 0).map(said);
+    let limits = Limits {
+        scram_iterations_max: 100,
+        ..Limits::default()
+    };
+    if exchange
+        .challenged(&parts.next().unwrap_or_default(), &limits)
+        .is_ok()
+    {
+        let proved = exchange.proved(&parts.next().unwrap_or_default());
+        assert!(proved.is_err(), "nobody proves what they do not know");
+    }
+}
+
+/// A statement is understood or refused; what is redacted once has nothing left to redact.
+pub fn statement(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else {
+        return;
+    };
+    for standard_conforming_strings in [true, false] {
+        if postern_sql::analyse(text, &reading(standard_conforming_strings)).is_ok() {
+            let redacted = postern_sql::redact(text, standard_conforming_strings);
+            assert_eq!(
+                postern_sql::redact(&redacted, standard_conforming_strings),
+                redacted
+            );
+        }
+    }
+}
+
+/// A token nobody has issued opens no door.
+pub fn token(bytes: &[u8]) {
+    let mut asked = Box::pin(identities().by_token(bytes, IpAddr::from([192, 0, 2, 1]), 0));
+    let polled = asked.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+    assert!(matches!(polled, Poll::Ready(Err(_))));
+}
+
+/// A chain of certificates that nobody trusts opens no door; each ends at the next `0x30 0x82` behind it.
+pub fn certificate(bytes: &[u8]) {
+    let starts = bytes
+        .windows(2)
+        .enumerate()
+        .filter(|(_, start)| start == &[0x30, 0x82]);
+    let mut starts: Vec<usize> = starts.map(|(place, _)| place).take(3).collect();
+    starts.push(bytes.len());
+    let chain: Vec<_> = starts
+        .windows(2)
+        .filter_map(|ends| bytes.get(ends[0]..ends[1]))
+        .map(|certificate| certificate.to_vec().into())
+        .collect();
+    assert!(
+        identities()
+            .by_certificate(&chain, IpAddr::from([192, 0, 2, 1]), 0)
+            .is_err()
+    );
+}
+
+/// A spool file, whoever wrote it.
+pub fn spool_file(bytes: &[u8]) {
+    let mut sum = 0;
+    for record in spool::frames(bytes) {
+        sum += record.len() + spool::FRAME_HEADER_BYTES;
+        let _ = Record::decode(record);
+    }
+    assert!(sum <= bytes.len());
+}
+
+/// A configuration or a file of resources.
+pub fn config(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else {
+        return;
+    };
+    let _ = postern::config::parse(text, "postern.yaml", &[]);
+    for name in ["resources.yaml", "rules.cedar"] {
+        let file = resources::File {
+            name: name.into(),
+            text: text.to_owned(),
+        };
+        let _ = resources::read(&[file]);
+    }
+}
+
+fn reading(standard_conforming_strings: bool) -> Reading<'static> {
+    static CATALOGUE: OnceLock<(Catalogue, Vec<String>)> = OnceLock::new();
+    let (catalogue, search_path) = CATALOGUE.get_or_init(|| {
+        let shop = include_str!("../../proxy/tests/sessions/shop.json");
+        let catalogue = serde_json::from_str(shop).expect("the catalogue");
+        (catalogue, vec!["pg_catalog".into(), "public".into()])
+    });
+    Reading {
+        catalogue,
+        search_path,
+        role: "shop_reader",
+        standard_conforming_strings,
+    }
+}
+
+fn identities() -> &'static Identities {
+    static IDENTITIES: OnceLock<Identities> = OnceLock::new();
+    IDENTITIES.get_or_init(|| Identities::new(&Limits::default(), &[]).expect("identities"))
+}
