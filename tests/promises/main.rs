@@ -4,7 +4,9 @@
 mod attacks;
 mod config;
 mod drivers;
+mod full_disk;
 mod identity;
+mod kills;
 mod limits;
 mod listener;
 mod names;
