@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use postern_tests::faults::{SmallDisk, library};
-use postern_tests::raw::{Raw, error, status, tags};
+use postern_tests::raw::{Raw, error, query, status, tags};
 use postern_tests::{Login, Planes, Wishes, World, field};
 
 /// What was asked by one session, and how it went.
@@ -52,6 +52,21 @@ impl<'a> Asked<'a> {
         while self.ask() {
             assert!(self.ran.len() < 5_000, "it never refuses");
         }
+    }
+
+    /// Asks what is taken but cannot be written, and so ends its session unsent.
+    fn ask_in_vain(&mut self) {
+        let name = format!("in_vain_{}_", self.refused.len());
+        let last = self.world.block_on(async {
+            self.raw.send(&[query(&format!("select 1 as {name}"))]).await;
+            self.raw.until_closed().await
+        });
+        let told = [('E', last)];
+        assert_eq!(
+            (error(&told, 'S').as_str(), error(&told, 'C').as_str()),
+            ("FATAL", "53100")
+        );
+        self.refused.push(name);
     }
 
     /// Asks on until it is served, and says how long that took.
@@ -154,6 +169,8 @@ fn a_gateway_that_starts_on_a_full_disk_refuses_until_there_is_room() {
     disk.fill();
     world.start_gateway();
     world.until_ready();
+    // What the earlier process left is stored by now, and its room was given back.
+    disk.fill();
     world
         .psql(Login::Token(&token), "select 1 as not_recorded")
         .turned_away("cannot be recorded");
@@ -174,14 +191,16 @@ fn a_disk_that_cannot_be_written_refuses_until_it_can() {
     let world = failing("");
     let mut asked = Asked::by(&world);
     for fault in ["pwrite", "torn"] {
+        let mut unlucky = Asked::by(&world);
         assert!(asked.ask());
         world.fail(fault);
-        asked.until_refused();
+        unlucky.ask_in_vain();
         for _ in 0..20 {
             assert!(!asked.ask());
         }
         world.fail("");
         asked.until_served();
+        asked.refused.append(&mut unlucky.refused);
     }
     asked.check();
 }
@@ -189,10 +208,11 @@ fn a_disk_that_cannot_be_written_refuses_until_it_can() {
 #[test]
 fn what_the_disk_says_it_lost_is_not_taken_for_written_until_a_restart() {
     let mut world = failing("  durability: disk\n");
-    let mut asked = Asked::by(&world);
+    let (mut asked, mut unlucky) = (Asked::by(&world), Asked::by(&world));
     assert!(asked.ask());
     world.fail("fdatasync");
-    asked.until_refused();
+    unlucky.ask_in_vain();
+    asked.refused.append(&mut unlucky.refused);
     world.fail("");
     for _ in 0..20 {
         assert!(
@@ -206,4 +226,93 @@ fn what_the_disk_says_it_lost_is_not_taken_for_written_until_a_restart() {
     world.until_ready();
     let token = world.token("all", &[]);
     world.psql(Login::Token(&token), "select 1").succeeded();
+}
+
+/// Bytes of a process that are in memory.
+fn resident_bytes(pid: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("it runs");
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let kilobytes = line.and_then(|line| line.trim().strip_suffix("kB"));
+    kilobytes
+        .and_then(|number| number.trim().parse::<u64>().ok())
+        .expect("a number")
+        * 1024
+}
+
+#[test]
+fn while_nobody_takes_its_records_a_gateway_refuses_and_does_not_grow() {
+    let mut world = World::start(&Wishes {
+        planes: Planes::Apart,
+        limits: "workers: 1, spool_bytes_max: 262144, spool_file_bytes_max: 65536, record_bytes_max: 65536"
+            .into(),
+        ..Wishes::default()
+    });
+    let token = world.token("all", &[]);
+    let ask = |world: &World, raw: &mut Raw, number: u32| {
+        let sql = format!("select 1 as waiting_{number}_");
+        tags(&world.block_on(raw.query(&sql))) == "TDCZ"
+    };
+    let mut raw = world.block_on(Raw::log_in(&world, &token));
+    world.kill_control();
+    let mut served = 0;
+    while ask(&world, &mut raw, served) {
+        served += 1;
+    }
+    for number in 0..200 {
+        assert!(!ask(&world, &mut raw, served + 1 + number));
+    }
+    let before = resident_bytes(world.pid());
+    for number in 0..1_000 {
+        assert!(!ask(&world, &mut raw, served + 1_000 + number));
+    }
+    let grown = resident_bytes(world.pid()).saturating_sub(before);
+    eprintln!("{served} served, then a thousand refused; it grew by {grown} bytes of {before}");
+    assert!(grown < 16 << 20, "{grown} bytes");
+    world.start_control();
+    world.until("it serves again", || {
+        served += 10_000;
+        ask(&world, &mut raw, served)
+    });
+    // What was spooled comes in order, and all of it.
+    world.until_recorded("the last one", |record| {
+        field(record, "text").contains(&format!("waiting_{served}_"))
+    });
+    let records = world.stored_records();
+    let mut last = std::collections::HashMap::new();
+    for record in &records {
+        let last = last
+            .entry((&record.gateway, record.worker, record.epoch))
+            .or_insert(0);
+        *last += 1;
+        assert_eq!(record.number, *last);
+    }
+}
+
+#[test]
+fn a_gateway_without_file_handles_refuses_and_lives_until_it_has_some_again() {
+    let world = failing("");
+    let mut asked = Asked::by(&world);
+    assert!(asked.ask());
+    let pid = world.pid().to_string();
+    let limit = |handles: &str| {
+        let set = std::process::Command::new("prlimit")
+            .args(["--pid", &pid, &format!("--nofile={handles}:1024")])
+            .status();
+        assert!(set.expect("prlimit runs").success());
+    };
+    // Fewer than it has open: whatever it opens from now on fails, the next spool file too.
+    limit("3");
+    asked.until_refused();
+    let met = std::net::TcpStream::connect(("127.0.0.1", world.port)).and_then(|mut socket| {
+        use std::io::Read as _;
+        socket.set_read_timeout(Some(Duration::from_millis(50)))?;
+        socket.read(&mut [0; 1])
+    });
+    assert!(!matches!(met, Ok(1..)), "a stranger cannot be accepted");
+    assert!(!asked.ask(), "the session lives");
+    limit("1024");
+    asked.until_served();
+    let token = world.token("all", &[]);
+    world.psql(Login::Token(&token), "select 1").succeeded();
+    asked.check();
 }
