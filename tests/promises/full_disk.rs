@@ -117,6 +117,14 @@ fn failing(gateway: &str) -> World {
     })
 }
 
+fn spool_files(world: &World) -> Vec<std::path::PathBuf> {
+    let files = std::fs::read_dir(world.folder.join("gateway/spool/0")).expect("the spool's folder");
+    let files = files.map(|entry| entry.expect("an entry").path());
+    files
+        .filter(|path| path.extension().is_some_and(|kind| kind == "spool"))
+        .collect()
+}
+
 #[test]
 fn a_full_disk_refuses_within_the_session_until_there_is_room_again() {
     let mut world = World::start(&Wishes {
@@ -165,11 +173,17 @@ fn a_gateway_that_starts_on_a_full_disk_refuses_until_there_is_room() {
     world
         .psql(Login::Token(&token), "select 1 as before_all")
         .succeeded();
+    let left = spool_files(&world);
+    assert!(!left.is_empty());
     world.kill_gateway();
     disk.fill();
     world.start_gateway();
     world.until_ready();
-    // What the earlier process left is stored by now, and its room was given back.
+    // What the earlier process left gives its room back once it is stored.
+    world.until("it is stored", || {
+        let now = spool_files(&world);
+        left.iter().all(|file| !now.contains(file))
+    });
     disk.fill();
     world
         .psql(Login::Token(&token), "select 1 as not_recorded")

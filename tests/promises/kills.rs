@@ -8,6 +8,7 @@ use std::time::Instant;
 
 use postern_link::wire::{Kind, Record, Status};
 use postern_tests::load::{Load, mark};
+use postern_tests::raw::{Raw, tags};
 use postern_tests::{Plane, Planes, Wishes, World};
 
 const KILLS: u64 = 50;
@@ -312,10 +313,8 @@ fn an_old_copy_of_the_spools_put_back_neither_loses_nor_invents() {
         let answered = load.answered();
         world.until("the load runs", || load.answered() > answered + 50);
         world.kill_gateway();
-        let stored = world.stored_records().len();
         fs::remove_dir_all(&data).expect("the newer spools go");
         copied(&copy, &data);
-        assert!(stored > 0);
     }
     world.start_gateway();
     let (_, sent) = load.stop();
@@ -331,4 +330,21 @@ fn an_old_copy_of_the_spools_put_back_neither_loses_nor_invents() {
     }
     let verified = world.postern(&["audit", "verify"]);
     assert!(verified.status.success(), "{verified:?}");
+}
+
+#[test]
+fn a_hang_up_ends_nobody() {
+    let world = World::start(&Wishes::default());
+    let token = world.token("report", &[]);
+    let mut raw = world.block_on(Raw::log_in(&world, &token));
+    let hung_up = std::process::Command::new("kill")
+        .args(["-HUP", &world.pid().to_string()])
+        .status();
+    assert!(hung_up.expect("kill runs").success());
+    world.until("it is heard", || {
+        let log = fs::read_to_string(world.folder.join("log"));
+        log.is_ok_and(|log| log.contains("are read again as they change"))
+    });
+    let heard = world.block_on(raw.query("select id from customers where id = 1"));
+    assert_eq!(tags(&heard), "TDCZ");
 }
