@@ -12,15 +12,18 @@ use crate::World;
 pub fn library() -> &'static Path {
     static LIBRARY: OnceLock<PathBuf> = OnceLock::new();
     LIBRARY.get_or_init(|| {
-        let folder = tempfile::Builder::new().prefix("postern-faults-").tempdir();
-        let library = folder.expect("a folder").keep().join("faults.so");
+        let own = std::env::current_exe().expect("this program has a path");
+        let library = own.with_file_name("faults.so");
+        // Another process may load it at this moment.
+        let new = own.with_file_name(format!("faults.so.{}", std::process::id()));
         let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/faults.c");
         let built = Command::new("cc")
             .args(["-shared", "-fPIC", "-O1", "-o"])
-            .arg(&library)
+            .arg(&new)
             .arg(source)
             .status();
         assert!(built.expect("cc runs").success(), "the library is built");
+        fs::rename(new, &library).expect("a file");
         library
     })
 }
