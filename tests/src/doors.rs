@@ -4,6 +4,9 @@ use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Command, Output};
 
+use postern_control::audit::segment;
+use postern_link::wire::Record;
+use prost::Message as _;
 use serde_json::Value;
 
 use crate::world::{PATIENCE, World, binary};
@@ -75,6 +78,21 @@ impl World {
             .map_while(Result::ok)
             .filter(|line| line.contains(&ours))
             .collect()
+    }
+
+    /// Every record as it stands in the control plane's segments, read without asking anybody.
+    pub fn stored_records(&self) -> Vec<Record> {
+        let folder = self.folder.join("control/audit");
+        let mut records = Vec::new();
+        for first in segment::list(&folder).expect("the log's folder") {
+            let reader = segment::Reader::open(&folder, first, usize::MAX).expect("a segment");
+            let Ok(mut reader) = reader else { continue };
+            // Its end may be written at this moment.
+            while let Ok(Some(Ok(frame))) = reader.frame() {
+                records.push(Record::decode(frame.record.as_slice()).expect("a record"));
+            }
+        }
+        records
     }
 
     /// Every record of the control plane that passes a filter, oldest first.

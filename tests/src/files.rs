@@ -29,11 +29,15 @@ pub struct Wishes {
     pub limits: String,
     /// Lines of the gateway's section itself.
     pub gateway: String,
+    /// Lines of `limits:` in the control plane's section.
+    pub control_limits: String,
     /// Lines of `credentials:`, beside those of the roles; `{folder}` and `{target}` are filled in.
     pub credentials: String,
     /// How the server must prove itself before a role's password is used.
     pub verify: Option<String>,
     pub policies: Option<String>,
+    /// What the gateway's process finds in its environment.
+    pub environment: Vec<(&'static str, String)>,
     /// May hold the same `{{…}}` as those that most tests use.
     pub resources: Option<String>,
 }
@@ -123,6 +127,7 @@ control:
   resources: "{folder}/resources"
   log_origin: log.test
   tls: {{ certificate: "{folder}/control.pem", key: "{folder}/control.key", gateway_ca: "{folder}/link-ca.pem" }}
+  limits: {{ {control_limits} }}
 "#,
             port = self.port,
             admin = self.admin_port,
@@ -136,6 +141,7 @@ control:
             log_key = keys.log_key,
             gateway = wishes.gateway,
             limits = limits(&wishes.limits),
+            control_limits = wishes.control_limits,
         )
     }
 

@@ -6,9 +6,11 @@
 
 mod clients;
 mod doors;
+pub mod faults;
 mod files;
 mod ground;
 pub mod hostile;
+pub mod load;
 pub mod raw;
 pub mod rustls_connect;
 mod world;
@@ -17,4 +19,4 @@ pub use clients::{Heard, Login, claim, heard};
 pub use doors::field;
 pub use files::{Planes, Wishes};
 pub use ground::{create_database, create_empty_database};
-pub use world::{AUDIENCE, PATIENCE, World, binary};
+pub use world::{AUDIENCE, PATIENCE, Plane, World, binary};

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use postern::dev::authority::Authority;
 use postern::dev::cluster::Cluster;
 use postern::dev::issuer::Issuer;
+use rustix::process::{Signal, kill_process};
 
 use crate::files::{Planes, Wishes};
 use crate::ground::{create_database, ground};
@@ -29,8 +30,16 @@ pub struct World {
     pub operators_port: u16,
     pub database: String,
     planes: Planes,
+    environment: Vec<(&'static str, String)>,
     gateway: Option<Running>,
     control: Option<Running>,
+}
+
+/// One of the two processes of planes apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Plane {
+    Gateway,
+    Control,
 }
 
 /// The real binary and the shell that watches over it: when this process ends, however it ends, its end of
@@ -68,6 +77,7 @@ impl World {
             operators_port: free_port(),
             database,
             planes: wishes.planes,
+            environment: wishes.environment.clone(),
             gateway: None,
             control: None,
         };
@@ -93,33 +103,63 @@ impl World {
             Planes::Together => "up",
             Planes::Apart => "proxy",
         };
-        self.gateway = Some(Running::start(word, &self.folder));
+        self.gateway = Some(Running::start(word, &self.folder, &self.environment));
     }
 
     pub fn start_control(&mut self) {
-        self.control = Some(Running::start("control", &self.folder));
+        self.control = Some(Running::start("control", &self.folder, &[]));
     }
 
     /// Kills the gateway's process as a power cut would.
     pub fn kill_gateway(&mut self) {
-        self.gateway.take().expect("the gateway runs").kill();
+        self.kill_at(Plane::Gateway, |_| true);
+    }
+
+    /// Tells the gateway to end, and waits until it has.
+    pub fn terminate_gateway(&mut self) {
+        let pid = self.pid();
+        self.gateway
+            .take()
+            .expect("the gateway runs")
+            .stop(pid, Signal::TERM);
     }
 
     /// Kills the control plane's process as a power cut would.
     pub fn kill_control(&mut self) {
-        self.control
-            .take()
-            .expect("a control plane of its own runs")
-            .kill();
+        self.kill_at(Plane::Control, |_| true);
+    }
+
+    /// Kills a plane at the very moment of an event, with nothing to be looked up in between.
+    pub fn kill_at(&mut self, plane: Plane, mut moment: impl FnMut(&World) -> bool) {
+        const LOOK_INTERVAL: Duration = Duration::from_micros(500);
+        let pid = self.running(plane).pid();
+        self.until_looking("the moment to kill", LOOK_INTERVAL, || moment(self));
+        let running = match plane {
+            Plane::Gateway => self.gateway.take(),
+            Plane::Control => self.control.take(),
+        };
+        running.expect("it runs").stop(pid, Signal::KILL);
+    }
+
+    fn running(&self, plane: Plane) -> &Running {
+        let running = match plane {
+            Plane::Gateway => &self.gateway,
+            Plane::Control => &self.control,
+        };
+        running.as_ref().expect("it runs")
     }
 
     /// The process id of the gateway.
     pub fn pid(&self) -> u32 {
-        self.gateway.as_ref().expect("the gateway runs").pid()
+        self.running(Plane::Gateway).pid()
     }
 
     /// Waits for an event that comes by itself.
-    pub fn until(&self, what: &str, mut happened: impl FnMut() -> bool) {
+    pub fn until(&self, what: &str, happened: impl FnMut() -> bool) {
+        self.until_looking(what, Duration::from_millis(5), happened);
+    }
+
+    fn until_looking(&self, what: &str, interval: Duration, mut happened: impl FnMut() -> bool) {
         let begun = Instant::now();
         while !happened() {
             if begun.elapsed() > PATIENCE {
@@ -128,7 +168,7 @@ impl World {
                 let tail: Vec<&str> = tail.into_iter().rev().collect();
                 panic!("waited in vain: {what}\n{}", tail.join("\n"));
             }
-            std::thread::sleep(Duration::from_millis(5));
+            std::thread::sleep(interval);
         }
     }
 
@@ -151,7 +191,7 @@ impl Drop for World {
 }
 
 impl Running {
-    fn start(word: &str, folder: &Path) -> Running {
+    fn start(word: &str, folder: &Path, environment: &[(&'static str, String)]) -> Running {
         const SCRIPT: &str = r#""$0" "$2" --config "$1/postern.yaml" & child=$!
 cat > /dev/null; kill -TERM $child 2> /dev/null; wait $child; rm -rf "$1""#;
         let log = fs::File::options()
@@ -168,6 +208,8 @@ cat > /dev/null; kill -TERM $child 2> /dev/null; wait $child; rm -rf "$1""#;
                 "RUST_LOG",
                 std::env::var("POSTERN_TEST_LOG").unwrap_or_else(|_| "info".into()),
             )
+            .envs(environment.iter().cloned())
+            .env("POSTERN_FAULTS", folder.join("faults"))
             .stdin(Stdio::piped())
             .stdout(log.try_clone().expect("a log"))
             .stderr(log)
@@ -177,25 +219,36 @@ cat > /dev/null; kill -TERM $child 2> /dev/null; wait $child; rm -rf "$1""#;
         Running { watcher, stdin }
     }
 
+    /// The watcher's child, once there is one.
     fn pid(&self) -> u32 {
-        let children = Command::new("pgrep")
-            .args(["-P", &self.watcher.id().to_string(), "-x", "postern"])
-            .output();
-        let children = String::from_utf8(children.expect("pgrep runs").stdout).expect("a number");
-        children.trim().parse().expect("one child")
+        let begun = Instant::now();
+        loop {
+            let children = Command::new("pgrep")
+                .args(["-P", &self.watcher.id().to_string(), "-x", "postern"])
+                .output();
+            let children = String::from_utf8(children.expect("pgrep runs").stdout).expect("a number");
+            if let Ok(pid) = children.trim().parse() {
+                return pid;
+            }
+            assert!(begun.elapsed() < PATIENCE, "the binary does not start");
+        }
     }
 
-    fn kill(mut self) {
-        let pid = self.pid().to_string();
-        // The watcher goes first: it must not remove the folder, which the next process finds as it is.
+    /// Ends the process by a signal, and leaves the folder.
+    fn stop(mut self, pid: u32, signal: Signal) {
+        let raw = i32::try_from(pid).ok().and_then(rustix::process::Pid::from_raw);
+        kill_process(raw.expect("a process id"), signal).expect("it runs until then");
+        // The watcher must not remove the folder, which the next process finds as it is.
         self.watcher.kill().expect("the watcher ends");
         self.watcher.wait().expect("the watcher ends");
-        let killed = Command::new("kill").args(["-9", &pid]).status();
-        assert!(killed.expect("kill runs").success());
-        let process = Path::new("/proc").join(&pid);
+        // Once it is only waited for, it holds no file and no port.
+        let process = Path::new("/proc").join(pid.to_string());
+        let threads = || fs::read_dir(process.join("task")).map_or(0, Iterator::count);
+        let waits = || fs::read_to_string(process.join("stat")).is_ok_and(|state| state.contains(") Z "));
+        let runs = || threads() > 1 || (threads() == 1 && !waits());
         let begun = Instant::now();
-        while process.exists() {
-            assert!(begun.elapsed() < PATIENCE, "a killed process stays");
+        while runs() {
+            assert!(begun.elapsed() < PATIENCE, "a process stays that was to end");
             std::thread::sleep(Duration::from_millis(1));
         }
     }

@@ -59,7 +59,9 @@ impl Shipping {
     pub fn resume(&mut self, stored: &[SpoolPosition]) {
         for spool in &mut self.spools {
             let position = stored.iter().find(|position| spool.is(position));
-            spool.stored = position.map_or(0, |position| position.number);
+            // It tells of many spools but not of all: of the others it says so when it is sent what is still here.
+            let before_ours = spool.progress.first_number().saturating_sub(1);
+            spool.stored = position.map_or(before_ours, |position| position.number);
             spool.sent = spool.stored;
             spool.reader = None;
             spool.unreadable = false;

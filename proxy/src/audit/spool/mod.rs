@@ -2,9 +2,11 @@
 //!
 //! A frame is `length: u32 le`, `crc32c: u32 le`, record. A length of zero ends a file. Files are allocated
 //! whole before they are used, so that the room which an intent reserves for its outcome is really there.
+//! Each begins with the numbers of the intents that are open then, so that it tells, once the files before it
+//! are deleted, which outcomes are still to come.
 //! Only the owning worker writes; the shipper reads what [`Progress`] says is written.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::FileExt;
@@ -23,6 +25,9 @@ pub const FRAME_HEADER_BYTES: usize = 8;
 
 /// The room kept for the outcome of an open intent, frame included.
 pub const OUTCOME_BYTES_MAX: usize = 320;
+
+/// The first byte of a file's first frame, which lists the open intents. No record begins so.
+const OPEN_INTENTS: u8 = 0;
 
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -76,8 +81,6 @@ struct SpoolFile {
     first_number: u64,
     /// The highest number in it, once nothing more will be added.
     last_number: Option<u64>,
-    /// Intents in it whose outcome is not written yet.
-    open: u64,
 }
 
 impl Progress {
@@ -97,22 +100,25 @@ impl Progress {
         self.files().front().map_or(1, |file| file.first_number)
     }
 
-    /// Deletes, oldest first, the files whose records are all stored and whose intents are all closed.
+    /// Deletes the files whose records are all stored, oldest first and none before the one that precedes it:
+    /// what a file says about open intents holds only together with all that follow.
     pub fn acknowledge(&self, stored: u64) {
-        let is_done =
-            |file: &SpoolFile| file.open == 0 && file.last_number.is_some_and(|last| last <= stored);
-        let done: Vec<SpoolFile> = self
-            .files()
-            .iter()
-            .filter(|file| is_done(file))
-            .cloned()
-            .collect();
-        // The worker does not wait for the disk here: the list is not held while files are deleted.
-        for file in done {
-            // A file that cannot be deleted stays listed and is tried again with the next acknowledgement.
-            if fs::remove_file(&file.path).is_ok() {
-                self.files().retain(|listed| listed.path != file.path);
+        let is_stored = |file: &&SpoolFile| file.last_number.is_some_and(|last| last <= stored);
+        loop {
+            // The worker does not wait for the disk here: the list is not held while a file is deleted.
+            let oldest = self
+                .files()
+                .front()
+                .filter(is_stored)
+                .map(|file| file.path.clone());
+            let Some(path) = oldest else { return };
+            match fs::remove_file(&path) {
+                Ok(()) => {}
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                // It stays listed and is tried again with the next acknowledgement.
+                Err(_) => return,
             }
+            self.files().pop_front();
         }
     }
 
@@ -124,13 +130,6 @@ impl Progress {
 
     fn files(&self) -> MutexGuard<'_, VecDeque<SpoolFile>> {
         self.files.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn count_open(&self, number: u64, change: i64) {
-        let mut files = self.files();
-        if let Some(file) = files.iter_mut().rev().find(|file| file.first_number <= number) {
-            file.open = file.open.saturating_add_signed(change);
-        }
     }
 }
 
@@ -151,7 +150,7 @@ pub struct Spool {
     pending: Vec<u8>,
     next_number: u64,
     /// Invariant: the current file has room for `pending` and for the outcomes of all open intents.
-    open: u64,
+    open: BTreeSet<u64>,
     /// The last record could not be taken or written; told once. Until one can, each is written by itself.
     failing: bool,
     _lock: File,
@@ -195,7 +194,7 @@ impl Spool {
             offset: 0,
             pending: Vec::new(),
             next_number: 1,
-            open: 0,
+            open: BTreeSet::new(),
             failing: false,
             _lock: lock,
         };
@@ -219,8 +218,7 @@ impl Spool {
     /// before [`Spool::flush`] has written it.
     pub fn intent(&mut self, encode: impl FnOnce(u64, &mut Vec<u8>)) -> Result<u64, Error> {
         let number = self.append(OUTCOME_BYTES_MAX, Write::WithOthers, encode)?;
-        self.open += 1;
-        self.progress.count_open(number, 1);
+        self.open.insert(number);
         Ok(number)
     }
 
@@ -233,8 +231,7 @@ impl Spool {
     pub fn outcome(&mut self, of: u64, encode: impl FnOnce(u64, &mut Vec<u8>)) {
         frame(&mut self.pending, self.next_number, encode);
         self.next_number += 1;
-        self.open = self.open.saturating_sub(1);
-        self.progress.count_open(of, -1);
+        self.open.remove(&of);
     }
 
     /// Bytes of all its files, those of earlier epochs included.
@@ -334,12 +331,13 @@ impl Spool {
 
     /// Starts a new file if the current one cannot hold `pending` and every reserved outcome.
     fn make_room(&mut self, before: usize, reserve: usize) -> Result<(), Error> {
-        let reserved = self.open.saturating_mul(OUTCOME_BYTES_MAX as u64) + reserve as u64;
+        let reserved = (self.open.len() * OUTCOME_BYTES_MAX + reserve) as u64;
         let waiting = self.pending.len() as u64;
         if self.file.is_some() && self.offset + waiting + reserved <= self.room.file_bytes_max {
             return Ok(());
         }
-        if waiting - before as u64 + reserved > self.room.file_bytes_max {
+        let begin = open_intents(&self.open).len() as u64;
+        if begin + waiting - before as u64 + reserved > self.room.file_bytes_max {
             return Err(Error::Full {
                 bytes_max: self.room.spool_bytes_max,
             });
@@ -353,6 +351,7 @@ impl Spool {
             self.progress
                 .written
                 .store(self.next_number - 1, Ordering::Release);
+            self.progress.grown.notify_one();
         }
         self.rotate()
     }
@@ -364,7 +363,8 @@ impl Spool {
             });
         }
         let path = self.folder.join(file_name(self.progress.epoch, self.next_number));
-        let file = allocate(&path, self.room.file_bytes_max).inspect_err(|_| {
+        let begin = open_intents(&self.open);
+        let file = allocate(&path, self.room.file_bytes_max, &begin).inspect_err(|_| {
             let _ = fs::remove_file(&path);
         });
         let file = file.map_err(Error::Write)?;
@@ -376,7 +376,6 @@ impl Spool {
             path,
             first_number: self.next_number,
             last_number: None,
-            open: 0,
         });
         drop(files);
         let full = self.file.replace(file);
@@ -384,15 +383,34 @@ impl Spool {
             self.to_sync.extend(full);
             self.to_sync.push(File::open(&self.folder).map_err(Error::Write)?);
         }
-        self.offset = 0;
+        self.offset = begin.len() as u64;
         Ok(())
     }
 }
 
-fn allocate(path: &Path, bytes: u64) -> io::Result<File> {
+fn allocate(path: &Path, bytes: u64, begin: &[u8]) -> io::Result<File> {
     let file = OpenOptions::new().write(true).create_new(true).open(path)?;
     rustix::fs::fallocate(&file, rustix::fs::FallocateFlags::empty(), 0, bytes)?;
+    file.write_all_at(begin, 0)?;
     Ok(file)
+}
+
+/// The frame that begins a file.
+fn open_intents(open: &BTreeSet<u64>) -> Vec<u8> {
+    let mut begin = Vec::new();
+    frame(&mut begin, 0, |_, buffer| {
+        buffer.push(OPEN_INTENTS);
+        open.iter()
+            .for_each(|number| buffer.extend_from_slice(&number.to_le_bytes()));
+    });
+    begin
+}
+
+/// What [`open_intents`] has written, if a frame is that and no record.
+fn read_open_intents(frame: &[u8]) -> Option<BTreeSet<u64>> {
+    let (_, numbers) = frame.split_first().filter(|(first, _)| **first == OPEN_INTENTS)?;
+    let (numbers, _) = numbers.as_chunks::<8>();
+    Some(numbers.iter().copied().map(u64::from_le_bytes).collect())
 }
 
 fn frame(buffer: &mut Vec<u8>, number: u64, encode: impl FnOnce(u64, &mut Vec<u8>)) {
@@ -453,31 +471,43 @@ fn recover(
     grown: &Arc<Notify>,
     unknown: impl Fn(u64) -> Vec<u8>,
 ) -> Result<Option<Arc<Progress>>, Error> {
-    let mut open = std::collections::BTreeSet::new();
+    let mut open = BTreeSet::new();
     let mut files = VecDeque::new();
-    let (mut last_number, mut end) = (0, 0);
+    let (mut last_number, mut end, mut torn) = (0, 0, 0);
     for (first_number, path) in paths {
         let bytes = fs::read(&path).map_err(Error::Write)?;
-        let (mut number, mut offset) = (first_number, 0_u64);
+        let (mut number, mut offset) = (first_number, 0);
         for record in frames(&bytes) {
+            offset += FRAME_HEADER_BYTES + record.len();
+            if let Some(begun) = read_open_intents(record) {
+                // Later files only repeat what those before them say.
+                if files.is_empty() {
+                    open = begun;
+                }
+                continue;
+            }
             match super::kind_and_of(record) {
                 super::Shape::Intent => drop(open.insert(number)),
                 super::Shape::OutcomeOf(of) => drop(open.remove(&of)),
                 super::Shape::Other => {}
             }
             number += 1;
-            offset += (FRAME_HEADER_BYTES + record.len()) as u64;
         }
-        if number == first_number {
+        // A file without a record is kept only where outcomes have no other.
+        if number == first_number && (open.is_empty() || !files.is_empty()) {
             fs::remove_file(&path).map_err(Error::Write)?;
             continue;
         }
         (last_number, end) = (number - 1, offset);
+        let rest = bytes.get(offset..).unwrap_or_default();
+        torn = rest
+            .iter()
+            .rposition(|byte| *byte != 0)
+            .map_or(0, |last| last + 1);
         files.push_back(SpoolFile {
             path,
             first_number,
             last_number: Some(last_number),
-            open: 0,
         });
     }
     let Some(last) = files.back_mut() else {
@@ -495,8 +525,11 @@ fn recover(
             buffer.extend_from_slice(&unknown(of));
         });
     }
-    file.set_len(end).map_err(Error::Write)?;
-    file.write_all_at(&closing, end).map_err(Error::Write)?;
+    let closed = (end + closing.len()) as u64;
+    closing.resize(closing.len().max(torn), 0);
+    // The outcomes go where their room was kept, and only then is what is left of it given back.
+    file.write_all_at(&closing, end as u64).map_err(Error::Write)?;
+    file.set_len(closed).map_err(Error::Write)?;
     file.sync_all().map_err(Error::Write)?;
     last.last_number = Some(last_number);
     let progress = Progress {

@@ -5,7 +5,7 @@ use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
-use super::{FRAME_HEADER_BYTES, frames};
+use super::{FRAME_HEADER_BYTES, frames, read_open_intents};
 
 /// Read at once; a longer record is read alone.
 const PIECE_BYTES: usize = 64 * 1024;
@@ -26,14 +26,19 @@ pub struct Reader {
 
 impl Reader {
     pub fn open(path: PathBuf, first_number: u64) -> io::Result<Reader> {
-        Ok(Reader {
+        let mut reader = Reader {
             file: File::open(&path)?,
             path,
             next_number: first_number,
             offset: 0,
             piece: Vec::new(),
             given: 0,
-        })
+        };
+        reader.fill()?;
+        let begin = frames(&reader.piece).next();
+        let begin = begin.filter(|begin| read_open_intents(begin).is_some());
+        reader.given = begin.map_or(0, |begin| FRAME_HEADER_BYTES + begin.len());
+        Ok(reader)
     }
 
     pub fn stands_at(&self, path: &Path, number: u64) -> bool {

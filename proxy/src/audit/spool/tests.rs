@@ -39,6 +39,7 @@ fn on_disk(folder: &Path, epoch: u64) -> Vec<Record> {
     bytes
         .flat_map(|bytes| {
             frames(&bytes)
+                .filter(|frame| read_open_intents(frame).is_none())
                 .map(|record| Record::decode(record).unwrap())
                 .collect::<Vec<_>>()
         })
@@ -131,7 +132,8 @@ fn a_torn_last_frame_is_cut_and_loses_nothing_before_it() {
     }
     let (path, end) = (spool.progress.file_of(1).unwrap().0, spool.offset);
     drop(spool);
-    let frame_bytes = end / 3;
+    let whole = fs::read(&path).unwrap();
+    let frame_bytes = (end - open_intents(&BTreeSet::new()).len() as u64) / 3;
     for cut in 1..=frame_bytes {
         let file = OpenOptions::new().write(true).open(&path).unwrap();
         file.write_all_at(&[0; 20], end - cut).unwrap();
@@ -139,11 +141,7 @@ fn a_torn_last_frame_is_cut_and_loses_nothing_before_it() {
         assert_eq!(earlier.first().unwrap().written(), 2, "cut {cut}");
         // Put back what was cut, for the next round.
         drop(earlier);
-        let mut whole = Vec::new();
-        for number in 1..=3 {
-            frame(&mut whole, number, record(Kind::Finding, 0));
-        }
-        fs::write(&path, whole).unwrap();
+        fs::write(&path, &whole).unwrap();
     }
 }
 
@@ -244,27 +242,112 @@ fn room_that_comes_back_is_used_again() {
     spool.note(Write::AtOnce, record(Kind::Finding, 0)).unwrap();
 }
 
+/// Small files, so that what follows one another is soon in different ones.
+const NARROW: Room = Room {
+    file_bytes_max: 2 * 1024,
+    ..ROOM
+};
+
+/// Fills the current file and begins the next.
+fn until_next_file(spool: &mut Spool) {
+    let last = spool.next_number() - 1;
+    let file = spool.progress().file_of(last).unwrap();
+    while spool.progress().file_of(spool.next_number() - 1).unwrap().0 == file.0 {
+        spool.note(Write::AtOnce, record(Kind::Finding, 0)).unwrap();
+    }
+}
+
+/// The outcomes that an epoch's files hold for an intent.
+fn outcomes(folder: &Path, of: u64) -> Vec<Status> {
+    let records = on_disk(folder, 1).into_iter();
+    let ours = records.filter(|record| record.kind() == Kind::Outcome && record.of == of);
+    ours.map(|record| record.status()).collect()
+}
+
 #[test]
-fn a_file_with_an_open_intent_is_kept_until_the_outcome_is_stored() {
+fn a_long_statement_keeps_no_file_and_is_unknown_once_its_process_died() {
     let folder = tempfile::tempdir().unwrap();
-    let (mut spool, _) = open_with(
-        folder.path(),
-        1,
-        Room {
-            file_bytes_max: 2 * 1024,
-            ..ROOM
-        },
-    );
+    let (mut spool, _) = open_with(folder.path(), 1, NARROW);
     let long = spool.intent(record(Kind::Intent, 0)).unwrap();
     for _ in 0..200 {
         spool.note(Write::AtOnce, record(Kind::Finding, 0)).unwrap();
         spool.progress().acknowledge(spool.progress().written());
     }
-    assert_eq!(spool.progress().first_number(), 1);
-    spool.outcome(long, record(Kind::Outcome, long));
-    spool.flush().unwrap();
+    assert!(spool.progress().first_number() > long);
+    drop(spool);
+    let (_, earlier) = open_with(folder.path(), 2, NARROW);
+    assert_eq!(outcomes(folder.path(), long), [Status::Unknown]);
+    assert_eq!(earlier.first().unwrap().written(), 202);
+    drop(earlier);
+    open_with(folder.path(), 3, NARROW);
+    assert_eq!(outcomes(folder.path(), long), [Status::Unknown], "and only once");
+}
+
+#[test]
+fn an_outcome_that_is_stored_already_is_not_followed_by_unknown() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut spool, _) = open_with(folder.path(), 1, NARROW);
+    let long = spool.intent(record(Kind::Intent, 0)).unwrap();
+    let short = spool.intent(record(Kind::Intent, 0)).unwrap();
+    until_next_file(&mut spool);
+    spool.outcome(short, record(Kind::Outcome, short));
+    until_next_file(&mut spool);
     spool.progress().acknowledge(spool.progress().written());
-    assert!(spool.progress().first_number() > 1);
+    drop(spool);
+    open_with(folder.path(), 2, NARROW);
+    assert!(outcomes(folder.path(), short).is_empty(), "it was stored before");
+    assert_eq!(outcomes(folder.path(), long), [Status::Unknown]);
+}
+
+#[test]
+fn an_outcome_that_was_not_yet_written_is_not_lost_with_the_file_of_its_intent() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut spool, _) = open_with(folder.path(), 1, NARROW);
+    let of = spool.intent(record(Kind::Intent, 0)).unwrap();
+    until_next_file(&mut spool);
+    spool.outcome(of, record(Kind::Outcome, of));
+    spool.progress().acknowledge(spool.progress().written());
+    drop(spool);
+    open_with(folder.path(), 2, NARROW);
+    assert_eq!(outcomes(folder.path(), of), [Status::Unknown]);
+}
+
+#[test]
+fn outcomes_find_a_file_even_if_the_last_one_holds_no_record_yet() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut spool, _) = open_with(folder.path(), 1, NARROW);
+    let of = spool.intent(record(Kind::Intent, 0)).unwrap();
+    spool.flush().unwrap();
+    spool.rotate().unwrap();
+    spool.progress().acknowledge(of);
+    drop(spool);
+    let (_, earlier) = open_with(folder.path(), 2, NARROW);
+    assert_eq!(outcomes(folder.path(), of), [Status::Unknown]);
+    assert_eq!(earlier.first().unwrap().first_number(), 2);
+}
+
+#[test]
+fn what_a_torn_frame_held_is_no_frame_behind_the_outcomes_that_close_its_epoch() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut spool, _) = open(folder.path(), 1);
+    let of = spool.intent(record(Kind::Intent, 0)).unwrap();
+    spool.flush().unwrap();
+    let (path, end) = (spool.progress.file_of(1).unwrap().0, spool.offset);
+    drop(spool);
+    let mut inner = Vec::new();
+    frame(&mut inner, 2, record(Kind::Finding, 0));
+    // Torn in its first byte, and holding a whole frame at every place where the closing may end.
+    for gap in 0..64 {
+        let before = fs::read(&path).unwrap();
+        let file = OpenOptions::new().write(true).open(&path).unwrap();
+        file.write_all_at(&[&vec![1; 16 + gap][..], &inner].concat(), end)
+            .unwrap();
+        open(folder.path(), 100 + gap as u64);
+        let kinds: Vec<Kind> = on_disk(folder.path(), 1).iter().map(Record::kind).collect();
+        assert_eq!(kinds, [Kind::Intent, Kind::Outcome], "gap {gap}");
+        assert_eq!(outcomes(folder.path(), of), [Status::Unknown]);
+        fs::write(&path, before).unwrap();
+    }
 }
 
 #[test]
