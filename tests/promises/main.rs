@@ -8,6 +8,7 @@ mod identity;
 mod limits;
 mod listener;
 mod names;
+mod parameters;
 mod planes;
 mod policy;
 mod protocol;
