@@ -5,6 +5,7 @@ mod attacks;
 mod config;
 mod drivers;
 mod identity;
+mod judge;
 mod limits;
 mod listener;
 mod names;
@@ -17,6 +18,7 @@ mod refusal;
 mod revocation;
 mod routines;
 mod rows;
+
 mod sample;
 mod secrets;
 mod targets;

@@ -242,7 +242,7 @@ const CATALOGUE_TEXT: &str = "WITH RECURSIVE kin (made_of, oid) AS (
       FROM pg_catalog.pg_constraint k JOIN pg_catalog.pg_class rc ON rc.oid = k.confrelid
       JOIN pg_catalog.pg_namespace rn ON rn.oid = rc.relnamespace
       WHERE k.conrelid = c.oid AND k.contype = 'f'::pg_catalog.\"char\"), '[]'::pg_catalog.json),
-    'runs_code', EXISTS (SELECT 1 FROM code WHERE code.relid = c.oid)))
+    'runs_code', c.oid = ANY (SELECT code.relid FROM code WHERE code.relid IS NOT NULL)))
   FROM pg_catalog.pg_class c WHERE c.relkind <> 't'::pg_catalog.\"char\" AND {moving c.relnamespace} GROUP BY c.relnamespace
 ), routines (namespace, list) AS (
   SELECT f.pronamespace, pg_catalog.json_agg(DISTINCT f.proname::pg_catalog.text)
@@ -254,14 +254,13 @@ const CATALOGUE_TEXT: &str = "WITH RECURSIVE kin (made_of, oid) AS (
   SELECT t.typnamespace, pg_catalog.json_agg(t.typname)
   FROM pg_catalog.pg_type t WHERE t.typrelid = 0::pg_catalog.oid AND {moving t.typnamespace} GROUP BY t.typnamespace
 ), numbers (namespace, quiet, running) AS (
-  SELECT e.typnamespace,
-    pg_catalog.json_agg(t.oid::pg_catalog.int8) FILTER (WHERE r.oid IS NULL),
-    pg_catalog.json_object_agg(t.oid::pg_catalog.text, e.typname) FILTER (WHERE r.oid IS NOT NULL)
-  FROM pg_catalog.pg_type t
-  JOIN pg_catalog.pg_type e ON e.oid = CASE WHEN t.typtype = 'b'::pg_catalog.\"char\" AND t.typelem <> 0::pg_catalog.oid
-    THEN t.typelem ELSE t.oid END
-  LEFT JOIN (SELECT DISTINCT running.oid FROM running) r ON r.oid = t.oid
-  WHERE t.oid >= '16384'::pg_catalog.oid AND {moving e.typnamespace} GROUP BY e.typnamespace
+  SELECT t.typnamespace,
+    pg_catalog.json_agg(t.oid::pg_catalog.int8) FILTER (WHERE NOT t.runs),
+    pg_catalog.json_object_agg(t.oid::pg_catalog.text, coalesce(e.typname, t.typname)) FILTER (WHERE t.runs)
+  FROM (SELECT t.oid, t.typname, t.typnamespace, t.oid = ANY (SELECT running.oid FROM running) AS runs,
+      CASE WHEN t.typtype = 'b'::pg_catalog.\"char\" THEN t.typelem END AS element
+    FROM pg_catalog.pg_type t WHERE t.oid >= '16384'::pg_catalog.oid AND {moving t.typnamespace}) t
+  LEFT JOIN pg_catalog.pg_type e ON e.oid = t.element AND e.typnamespace = t.typnamespace GROUP BY t.typnamespace
 ), casts (namespace, list) AS (
   SELECT by_type.namespace, pg_catalog.json_object_agg(by_type.name, by_type.list) FROM (
     SELECT t.typnamespace, t.typname, pg_catalog.json_agg(pg_catalog.json_build_array(n.nspname, f.proname))
