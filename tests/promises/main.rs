@@ -19,8 +19,10 @@ mod revocation;
 mod routines;
 mod rows;
 
+mod same;
 mod sample;
 mod secrets;
+mod soak;
 mod targets;
 mod times;
 mod upstream;
