@@ -185,7 +185,7 @@ impl House {
     }
 
     fn judge(&self, text: &str) {
-        black_box(self.authorizer.judge(&self.view, &self.reading, text));
+        black_box(self.authorizer.judge(&self.view, &self.reading, text, &[]));
     }
 
     fn analyse(&self, text: &str) {

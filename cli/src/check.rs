@@ -6,6 +6,7 @@ use std::time::Duration;
 use postern_link::snapshot::{DangerousRole, Snapshot};
 use postern_proxy::authorize::Rules;
 use postern_proxy::config::{DecideBy, Verify};
+use postern_proxy::postgres::catalogue::Facts;
 use postern_proxy::tls::ServerTls;
 use postern_proxy::upstream::Credentials;
 use rustls_pki_types::CertificateDer;
@@ -212,6 +213,15 @@ async fn look_at_targets(
             let what = format!("target `{}` as role `{role}`", target.name);
             findings.add(what, judge_role(role, &login, credentials, proxy).await);
         }
+        for database in target.postgres.databases.iter().skip(1) {
+            let login = Login {
+                credential: &target.postgres.gateway_role,
+                target,
+                database: database.clone(),
+            };
+            let what = format!("database `{database}` of target `{}`", target.name);
+            findings.add(what, reads_as_we_do(&login, credentials, proxy).await);
+        }
         let login = Login {
             credential: &target.postgres.gateway_role,
             target,
@@ -243,6 +253,7 @@ async fn judge_role(
         ))
         .next("name a credential of the role itself: the gateway never goes down from a stronger one"));
     }
+    in_our_encoding(&facts)?;
     let refused = login.target.postgres.dangerous_role == DangerousRole::Refused;
     if refused && !facts.dangers.is_empty() {
         return Err(
@@ -251,6 +262,23 @@ async fn judge_role(
         );
     }
     Ok(())
+}
+
+async fn reads_as_we_do(
+    login: &Login<'_>,
+    credentials: &Credentials,
+    proxy: &postern_proxy::config::Config,
+) -> Result<()> {
+    let mut connected = log_in(login, credentials, &proxy.limits).await?;
+    connected.wire.goodbye().await;
+    in_our_encoding(&connected.facts)
+}
+
+fn in_our_encoding(facts: &Facts) -> Result<()> {
+    match facts.other_encoding() {
+        Some(why) => Err(Trouble::new(why).next("move the data to a database made with `encoding 'UTF8'`")),
+        None => Ok(()),
+    }
 }
 
 async fn ends_backends(

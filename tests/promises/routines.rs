@@ -57,7 +57,7 @@ fn check(list: &str, heading: &str, question: &str) {
 }
 
 /// The oldest and the newest server.
-fn servers() -> &'static [Cluster; 2] {
+pub fn servers() -> &'static [Cluster; 2] {
     static SERVERS: std::sync::OnceLock<[Cluster; 2]> = std::sync::OnceLock::new();
     SERVERS.get_or_init(|| [start(15), start(18)])
 }

@@ -67,6 +67,11 @@ pub fn create_database(cluster: &Cluster, name: &str) {
 }
 
 pub fn create_empty_database(cluster: &Cluster, name: &str) {
+    create_database_with(cluster, name, "");
+}
+
+/// With more to say of it, such as its encoding.
+pub fn create_database_with(cluster: &Cluster, name: &str, options: &str) {
     let mut command = Command::new(cluster.binaries.join("psql"));
     command.args([
         "--no-psqlrc",
@@ -75,6 +80,6 @@ pub fn create_empty_database(cluster: &Cluster, name: &str) {
         &cluster.superuser("postgres"),
         "--command",
     ]);
-    command.arg(format!("create database {name} owner shop_owner"));
+    command.arg(format!("create database {name} owner shop_owner {options}"));
     assert!(heard(command).succeeded, "the database {name} is made");
 }

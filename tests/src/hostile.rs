@@ -135,7 +135,7 @@ async fn answer(socket: &mut TcpStream, mischief: Mischief, text: &str, user: &s
     let told = if text.contains("'session_role'") {
         row(&format!(
             r#"{{"search_path": ["pg_catalog", "public"], "role": "{user}", "session_role": "{user}",
-                "standard_conforming_strings": true, "client_encoding": "UTF8", "server_version": 150000,
+                "standard_conforming_strings": true, "client_encoding": "UTF8", "server_encoding": "UTF8", "server_version": 150000,
                 "backend_start": "1", "prepared": {{}}, "cursors": {{}}, "dangers": []}}"#
         ))
     } else if text.contains("'schemas'") {

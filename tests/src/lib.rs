@@ -18,5 +18,5 @@ mod world;
 pub use clients::{Heard, Login, claim, heard};
 pub use doors::field;
 pub use files::{Planes, Wishes};
-pub use ground::{create_database, create_empty_database};
+pub use ground::{create_database, create_database_with, create_empty_database};
 pub use world::{AUDIENCE, PATIENCE, Plane, World, binary};

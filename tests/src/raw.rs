@@ -176,6 +176,23 @@ pub fn parse(name: &str, sql: &str) -> Vec<u8> {
     message('P', format!("{name}\0{sql}\0\0\0").as_bytes())
 }
 
+/// A Parse that gives its parameters these types, by number.
+pub fn parse_typed(name: &str, sql: &str, types: &[u32]) -> Vec<u8> {
+    let count = u16::try_from(types.len()).expect("few").to_be_bytes();
+    let numbers = types.iter().flat_map(|number| number.to_be_bytes());
+    let mut body = format!("{name}\0{sql}\0").into_bytes();
+    body.extend(count.into_iter().chain(numbers));
+    message('P', &body)
+}
+
+/// A Bind of one value as text to the unnamed portal.
+pub fn bind_value(statement: &str, value: &str) -> Vec<u8> {
+    let mut body = format!("\0{statement}\0\0\0\0\u{1}").into_bytes();
+    body.extend(u32::try_from(value.len()).expect("short").to_be_bytes());
+    body.extend(value.bytes().chain([0, 0]));
+    message('B', &body)
+}
+
 pub fn bind(portal: &str, statement: &str) -> Vec<u8> {
     message('B', format!("{portal}\0{statement}\0\0\0\0\0\0\0").as_bytes())
 }

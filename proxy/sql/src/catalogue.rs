@@ -86,6 +86,12 @@ pub struct Schema {
     /// For types of this schema: the routines outside `pg_catalog` that a cast to the type may run.
     #[serde(default)]
     pub casts: BTreeMap<String, BTreeSet<(String, String)>>,
+    /// Numbers of types that users made, arrays and row types too, whose values only PostgreSQL's own code reads.
+    #[serde(default)]
+    pub types_quiet: BTreeSet<u32>,
+    /// Those whose values somebody's code reads, by number: a domain with a check, and all that is made of one.
+    #[serde(default)]
+    pub types_running: BTreeMap<u32, String>,
 }
 
 /// One relation.

@@ -6,7 +6,7 @@
 //! Start at [`effect`] for what comes out and at [`catalogue`] for what goes in. `grammar` holds the one parser and
 //! the visitor over its tree. `names` decides which object a name means, `declared` what earlier statements of the same
 //! text made of that, `scope` which relation a column belongs to; `ledger` collects what was touched. [`routines`],
-//! [`settings`], `built_in` and `differences` are knowledge about PostgreSQL, mostly data. [`redact()`] needs no parser.
+//! [`settings`], `built_in`, `parameters` and `differences` are knowledge about PostgreSQL, mostly data. [`redact()`] needs no parser.
 
 mod built_in;
 pub mod catalogue;
@@ -17,6 +17,7 @@ mod grammar;
 mod ledger;
 mod lexer;
 mod names;
+mod parameters;
 pub mod redact;
 pub mod routines;
 mod scope;
@@ -81,6 +82,13 @@ impl Rejection {
             "`{name}` may mean another object after what this text did before it: send it as a text of its own"
         ))
     }
+}
+
+/// The same of a text whose parameters have these types, by number, as a Parse message gives them.
+pub fn analyse_typed(text: &str, reading: &Reading<'_>, types: &[u32]) -> Result<Analysis, Rejection> {
+    let mut analysis = analyse(text, reading)?;
+    parameters::add(&mut analysis, reading, types)?;
+    Ok(analysis)
 }
 
 /// Says what a text would do, or why that cannot be told.

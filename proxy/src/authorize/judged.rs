@@ -18,6 +18,7 @@ const REFUSED_EFFECTS_SHOWN_MAX: usize = 4;
 #[derive(Debug)]
 pub struct Judged {
     pub(super) text: Box<str>,
+    pub(super) types: Box<[u32]>,
     pub(super) reading: u64,
     pub(super) view: u64,
     pub(super) answered: Rc<Answered>,
@@ -37,6 +38,11 @@ pub(super) enum Verdict {
 impl Judged {
     pub fn text(&self) -> &str {
         &self.text
+    }
+
+    /// The types of its parameters, by number, where the client gave them.
+    pub fn types(&self) -> &[u32] {
+        &self.types
     }
 
     pub fn statements(&self) -> &[Statement] {

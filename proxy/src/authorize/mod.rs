@@ -189,18 +189,22 @@ impl Authorizer {
     }
 
     /// What this text would do under this reading, and whether this view permits it. Records nothing.
-    pub fn judge(&self, view: &View, reading: &Reading, text: &str) -> Rc<Judged> {
+    ///
+    /// `types` are those of its parameters, by number, where the client gave them.
+    pub fn judge(&self, view: &View, reading: &Reading, text: &str, types: &[u32]) -> Rc<Judged> {
         let key = KeyRef {
             text,
+            types,
             reading: reading.id,
             view: view.id,
         };
         if let Some(judged) = self.judged.borrow().get(&key) {
             return judged.clone();
         }
-        let judged = Rc::new(self.judge_anew(view, reading, text));
+        let judged = Rc::new(self.judge_anew(view, reading, text, types));
         let key = Key {
             text: text.into(),
+            types: types.into(),
             reading: reading.id,
             view: view.id,
         };
@@ -349,14 +353,14 @@ impl Authorizer {
         self.ids.replace(self.ids.get() + 1)
     }
 
-    fn judge_anew(&self, view: &View, reading: &Reading, text: &str) -> Judged {
+    fn judge_anew(&self, view: &View, reading: &Reading, text: &str, types: &[u32]) -> Judged {
         let read = postern_sql::Reading {
             catalogue: &reading.catalogue,
             search_path: &reading.search_path,
             role: &reading.role,
             standard_conforming_strings: reading.standard_conforming_strings,
         };
-        let (answered, analysis) = match postern_sql::analyse(text, &read) {
+        let (answered, analysis) = match postern_sql::analyse_typed(text, &read, types) {
             Ok(analysis) => (self.answers.of(view, &analysis), analysis),
             Err(rejection) => (
                 Rc::new(Answered::untold(view, rejected(rejection))),
@@ -366,6 +370,7 @@ impl Authorizer {
         let part = self.text_part(view, reading, text, &answered);
         Judged {
             text: text.into(),
+            types: types.into(),
             reading: reading.id,
             view: view.id,
             answered,

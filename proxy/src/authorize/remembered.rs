@@ -10,6 +10,7 @@ use crate::config::Limits;
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Key {
     pub(super) text: Box<str>,
+    pub(super) types: Box<[u32]>,
     pub(super) reading: u64,
     pub(super) view: u64,
 }
@@ -17,13 +18,17 @@ pub(super) struct Key {
 #[derive(Hash)]
 pub(super) struct KeyRef<'a> {
     pub(super) text: &'a str,
+    pub(super) types: &'a [u32],
     pub(super) reading: u64,
     pub(super) view: u64,
 }
 
 impl Equivalent<Key> for KeyRef<'_> {
     fn equivalent(&self, key: &Key) -> bool {
-        self.reading == key.reading && self.view == key.view && self.text == &*key.text
+        self.reading == key.reading
+            && self.view == key.view
+            && self.text == &*key.text
+            && self.types == &*key.types
     }
 }
 
@@ -50,6 +55,6 @@ pub(super) fn least_weight(limits: &Limits) -> u64 {
 impl Weighter<Key, Rc<Judged>> for TextBytes {
     fn weight(&self, key: &Key, judged: &Rc<Judged>) -> u64 {
         self.least
-            .max((2 * key.text.len() + judged.part.len() + 512) as u64)
+            .max((2 * (key.text.len() + 4 * key.types.len()) + judged.part.len() + 512) as u64)
     }
 }

@@ -40,7 +40,7 @@ fn remembered(limits: &Limits, texts: usize) -> (usize, u64) {
     let reading = authorizer.reading(&Arc::default(), Vec::new(), "role", true);
     let view = view(&authorizer, 1);
     for number in 0..texts {
-        authorizer.judge(&view, &reading, &format!("select {number}"));
+        authorizer.judge(&view, &reading, &format!("select {number}"), &[]);
     }
     let judged = authorizer.judged.borrow();
     (judged.len(), judged.weight())
@@ -75,7 +75,7 @@ fn texts_that_ask_for_the_same_share_the_answer_and_no_others_do() {
     let authorizer = authorizer(folder.path(), &Limits::default());
     let reading = authorizer.reading(&Arc::default(), Vec::new(), "role", true);
     let (today, tomorrow) = (view(&authorizer, 1), view(&authorizer, 2));
-    let judge = |view: &View, text| authorizer.judge(view, &reading, text);
+    let judge = |view: &View, text| authorizer.judge(view, &reading, text, &[]);
     let first = judge(&today, "select a from t where b = 1");
     let shares = |view, text| Rc::ptr_eq(&first.answered, &judge(view, text).answered);
     assert!(shares(&today, "select a from t where b = 2"));
@@ -104,8 +104,8 @@ fn a_filter_and_a_setting_are_part_of_what_is_asked() {
         ("set timezone = 'UTC'", "reset timezone"),
         ("lock t in share mode", "lock t in access share mode"),
     ] {
-        let one = authorizer.judge(&view, &reading, one);
-        let other = authorizer.judge(&view, &reading, other);
+        let one = authorizer.judge(&view, &reading, one, &[]);
+        let other = authorizer.judge(&view, &reading, other, &[]);
         assert!(!Rc::ptr_eq(&one.answered, &other.answered), "{}", one.text());
     }
 }

@@ -87,6 +87,11 @@ pub(super) fn harmless(connected: &Connected, target: &Target, place: &Place) ->
             "the target gave the gateway another role or encoding than it asked for",
         ));
     }
+    if let Some(why) = facts.other_encoding() {
+        return Err(Refusal::new(Reason::Unsupported, why)
+            .detail("a long name could mean another table there than the gateway takes it for")
+            .hint("move the data to a database made with `encoding 'UTF8'`"));
+    }
     if !facts.dangers.is_empty() && target.postgres.dangerous_role == DangerousRole::Refused {
         return Err(Refusal::new(
             Reason::Forbidden,

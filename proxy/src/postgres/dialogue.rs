@@ -29,6 +29,8 @@ pub struct Dialogue {
     pub(super) names: Arc<SharedCatalogue>,
     pub(super) source: Source,
     pub(super) doubt: Doubt,
+    /// The names were asked because of a parameter type that the reading does not know.
+    pub(super) types_asked: bool,
     /// Something moved names in this transaction, so its end may move them back.
     pub(super) moved: bool,
     /// Statements went upstream that make or drop names; the next use of a name waits for them.
@@ -149,6 +151,7 @@ impl Dialogue {
             names,
             source: Source::Shared,
             doubt: Doubt::Clean,
+            types_asked: false,
             moved: false,
             names_in_flight: false,
             prepared: Prepared::default(),

@@ -36,15 +36,22 @@ pub(super) enum Source {
 
 impl Dialogue {
     /// The judgement of a text under a reading that is the server's own, or what to do until there is one.
-    pub(super) fn judge(&mut self, text: &str) -> Result<Rc<Judged>, Step> {
+    pub(super) fn judge(&mut self, text: &str, types: &[u32]) -> Result<Rc<Judged>, Step> {
         self.freshen();
-        if self.doubt == Doubt::Clean {
-            return Ok(self.authorizer.judge(&self.view, &self.reading, text));
+        let is_unknown = |number: &u32| !self.reading.catalogue.knows_type(*number);
+        if types.iter().any(is_unknown) && !self.types_asked && self.status != b'E' {
+            // It may be newer than what was read; whoever is not known after this is refused.
+            self.types_asked = true;
+            self.doubt = Doubt::Dirty;
         }
-        let judged = self.authorizer.judge(&self.view, &self.reading, text);
+        if self.doubt == Doubt::Clean {
+            self.types_asked = false;
+            return Ok(self.authorizer.judge(&self.view, &self.reading, text, types));
+        }
+        let judged = self.authorizer.judge(&self.view, &self.reading, text, types);
         // Where a literal with a backslash ends may have moved too; and what the client sets from now on must
         // not be undone by what its startup set.
-        let in_doubt = judged.needs_names() || text.contains('\\');
+        let in_doubt = judged.needs_names() || !types.is_empty() || text.contains('\\');
         let sets_again = self.set_again && !self.startup_settings.is_empty();
         // A failed transaction runs nothing but its end, and that needs no names.
         if self.status == b'E' || !(in_doubt || sets_again) {
@@ -58,7 +65,7 @@ impl Dialogue {
         if self.doubt == Doubt::Clean && judged.holds(&self.reading, &self.view) {
             return Ok(judged);
         }
-        self.judge(judged.text())
+        self.judge(judged.text(), judged.types())
     }
 
     /// Whether the text ends a transaction and goes on: the end may move names back, and only then the server

@@ -82,18 +82,51 @@ pub fn client_reading(tag: u8, limits: &Limits) -> Result<Reading, Error> {
 /// What a client asks once it is logged in, borrowed from its bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Frontend<'a> {
-    Query { text: &'a str },
-    Parse { name: &'a str, text: &'a str },
-    Bind { portal: &'a str, statement: &'a str },
-    Describe { kind: Named, name: &'a str },
-    Execute { portal: &'a str },
-    Close { kind: Named, name: &'a str },
+    Query {
+        text: &'a str,
+    },
+    Parse {
+        name: &'a str,
+        text: &'a str,
+        types: Types<'a>,
+    },
+    Bind {
+        portal: &'a str,
+        statement: &'a str,
+    },
+    Describe {
+        kind: Named,
+        name: &'a str,
+    },
+    Execute {
+        portal: &'a str,
+    },
+    Close {
+        kind: Named,
+        name: &'a str,
+    },
     Flush,
     Sync,
     Terminate,
     CopyDone,
     CopyFail,
     FunctionCall,
+}
+
+/// The types that a Parse gives its parameters: four bytes for each number, none where the server is to find out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Types<'a>(&'a [u8]);
+
+impl Types<'_> {
+    /// Each number once, in order, without the zeros.
+    pub fn numbers(self) -> Vec<u32> {
+        let (chunks, _) = self.0.as_chunks::<4>();
+        let mut numbers: Vec<u32> = chunks.iter().map(|bytes| u32::from_be_bytes(*bytes)).collect();
+        numbers.retain(|number| *number != 0);
+        numbers.sort_unstable();
+        numbers.dedup();
+        numbers
+    }
 }
 
 /// What a Describe or Close names.
@@ -116,8 +149,10 @@ impl<'a> Frontend<'a> {
             b'P' => {
                 let (name, text) = (fields.text()?, fields.text()?);
                 let types = fields.count()?;
-                fields.skip(types.checked_mul(4).ok_or(Error::Length)?)?;
-                Frontend::Parse { name, text }
+                let bytes = types.checked_mul(4).ok_or(Error::Length)?;
+                let types = Types(fields.0.get(..bytes).ok_or(Error::Length)?);
+                fields.skip(bytes)?;
+                Frontend::Parse { name, text, types }
             }
             b'B' => {
                 let (portal, statement) = (fields.text()?, fields.text()?);
@@ -416,7 +451,7 @@ mod tests {
         fn a_parse_that_is_read_equals_our_own_encoding(name in "[a-z]{0,9}", text in "[^\0]{0,40}") {
             let mut message = Vec::new();
             put_parse(&mut message, &name, &text);
-            let Ok(Frontend::Parse { name, text }) = Frontend::read(&message) else { panic!("not a Parse") };
+            let Ok(Frontend::Parse { name, text, .. }) = Frontend::read(&message) else { panic!("not a Parse") };
             let mut again = Vec::new();
             put_parse(&mut again, name, text);
             prop_assert_eq!(message, again);

@@ -12,7 +12,7 @@ use crate::refusal::{Reason, Refusal};
 
 use super::dialogue::Dialogue;
 use super::dialogue::{Asked, Expected, OWN_PREFIX, Parsing};
-use super::message::{self, Frontend, Named};
+use super::message::{self, Frontend, Named, Types};
 use super::prepared::Stop;
 
 /// What becomes of the client's message at hand.
@@ -52,7 +52,7 @@ impl Dialogue {
         }
         match frontend {
             Frontend::Query { text } => self.query(text),
-            Frontend::Parse { name, text } => self.parse(name, text, bytes),
+            Frontend::Parse { name, text, types } => self.parse(name, text, types, bytes),
             Frontend::Bind { portal, statement } => self.bind(portal, statement),
             Frontend::Describe { kind, name } => self.describe(kind, name),
             Frontend::Execute { portal } => self.execute(portal),
@@ -89,7 +89,7 @@ impl Dialogue {
         if let Err(refusal) = self.short_enough(text) {
             return self.refuse_query(refusal);
         }
-        let judged = match self.judge(text) {
+        let judged = match self.judge(text, &[]) {
             Ok(judged) => judged,
             Err(step) => return step,
         };
@@ -123,7 +123,7 @@ impl Dialogue {
         step
     }
 
-    fn parse(&mut self, name: &str, text: &str, bytes: &[u8]) -> Step {
+    fn parse(&mut self, name: &str, text: &str, types: Types<'_>, bytes: &[u8]) -> Step {
         if name.starts_with(OWN_PREFIX) {
             let refusal = Refusal::new(
                 Reason::Unsupported,
@@ -134,7 +134,7 @@ impl Dialogue {
         if let Err(refusal) = self.short_enough(text) {
             return self.refuse_extended(refusal);
         }
-        let judged = match self.judge(text) {
+        let judged = match self.judge(text, &types.numbers()) {
             Ok(judged) => judged,
             Err(step) => return step,
         };
@@ -211,7 +211,9 @@ impl Dialogue {
     fn execute(&mut self, portal: &str) -> Step {
         let permit = match self.portal(portal) {
             Err(Stop::Unknown(_)) => self.cursor(portal).and_then(|judged| {
-                let judged = self.authorizer.judge(&self.view, &self.reading, judged.text());
+                let judged = self
+                    .authorizer
+                    .judge(&self.view, &self.reading, judged.text(), judged.types());
                 self.permit(&judged)
             }),
             portal => portal,
@@ -225,9 +227,12 @@ impl Dialogue {
         }
         // The plan was fixed at Bind; only what policy says of it may have changed since.
         if !permit.judged().is_view(&self.view) {
-            let judged = self
-                .authorizer
-                .judge(&self.view, &self.reading, permit.judged().text());
+            let judged = self.authorizer.judge(
+                &self.view,
+                &self.reading,
+                permit.judged().text(),
+                permit.judged().types(),
+            );
             if let Some(refusal) = judged.refusal() {
                 let refusal = self
                     .authorizer
@@ -361,7 +366,9 @@ impl Dialogue {
                     Change::Fetch { cursor } => self.cursor(cursor)?,
                     _ => continue,
                 };
-                let again = self.authorizer.judge(&self.view, &self.reading, named.text());
+                let again = self
+                    .authorizer
+                    .judge(&self.view, &self.reading, named.text(), named.types());
                 if also.replace(again).is_some() {
                     return Err(Stop::Refused(
                         self.authorizer.refuse(

@@ -222,7 +222,7 @@ async fn set_startup(
     let mut reported = Parameters::new();
     for (name, value) in settings {
         let text = settings::set_statement(name, value);
-        let judged = authorizer.judge(view, &reading(&connected.facts), &text);
+        let judged = authorizer.judge(view, &reading(&connected.facts), &text, &[]);
         let permit = authorizer.permit(recorder, view, &judged, None)?;
         let number = permit.entry.number();
         let durable = poll_fn(|context| authorizer.audit().poll_durable(number, context)).await;

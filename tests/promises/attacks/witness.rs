@@ -77,7 +77,7 @@ fn is_own(text: &str) -> bool {
         || text == "postern refused this"
         || text == LEAVE
         || text.starts_with("SELECT pg_catalog.json_build_object(")
-        || text.starts_with("WITH code (relid) AS (")
+        || text.starts_with("WITH RECURSIVE kin (made_of, oid) AS (")
 }
 
 impl Said {

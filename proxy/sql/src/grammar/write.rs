@@ -86,6 +86,8 @@ impl<'t> Walk<'t> {
         }
         let mut excluded = Item::new(Some("excluded"), self.target_outputs(target));
         excluded.columns_visible = false;
+        // Its defaults and triggers have filled it, so the server asks for SELECT on what is read of it.
+        excluded.used = Some(target.used);
         let excluded = self.scopes.add_item(excluded);
         let sight = self.scopes.open_beside(scope, vec![target.item, excluded]);
         let columns = self.assignments(conflict.target_list(), sight, target)?;

@@ -77,6 +77,7 @@ pub fn catalogue() -> Catalogue {
             "mood".to_owned(),
             BTreeSet::from([("public".to_owned(), "mood_of_text".to_owned())]),
         )]),
+        ..Schema::default()
     };
     let secret = Schema {
         relations: BTreeMap::from([

@@ -13,6 +13,8 @@ mod limits;
 #[cfg(test)]
 mod moving;
 #[cfg(test)]
+mod parameters;
+#[cfg(test)]
 mod queries;
 #[cfg(test)]
 mod routines;

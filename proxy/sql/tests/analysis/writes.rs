@@ -48,7 +48,7 @@ fn an_upsert_is_insert_update_and_select() {
     );
     check(
         "INSERT INTO customers (id, name) VALUES (1, 'x') ON CONFLICT (id) DO UPDATE SET name = excluded.name",
-        "insert public.customers(id,name); select public.customers(id); update public.customers(name) filtered",
+        "insert public.customers(id,name); select public.customers(id,name); update public.customers(name) filtered",
     );
     check(
         "INSERT INTO customers AS c (id) VALUES (1) ON CONFLICT (id) DO UPDATE SET name = c.email WHERE c.country = 'x'",
