@@ -441,6 +441,11 @@ pub fn frames(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
     })
 }
 
+/// The frames of one spool file that are records.
+pub fn records(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
+    frames(bytes).filter(|frame| read_open_intents(frame).is_none())
+}
+
 fn file_name(epoch: u64, first_number: u64) -> String {
     format!("{epoch:016x}-{first_number:016x}.spool")
 }

@@ -38,8 +38,7 @@ fn on_disk(folder: &Path, epoch: u64) -> Vec<Record> {
     let bytes = files.into_values().map(|path| fs::read(path).unwrap());
     bytes
         .flat_map(|bytes| {
-            frames(&bytes)
-                .filter(|frame| read_open_intents(frame).is_none())
+            records(&bytes)
                 .map(|record| Record::decode(record).unwrap())
                 .collect::<Vec<_>>()
         })

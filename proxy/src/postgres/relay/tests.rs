@@ -149,7 +149,7 @@ fn records(audit: &Audit, folder: &tempfile::TempDir) -> Vec<Record> {
     paths.sort();
     let files = paths.iter().map(|path| std::fs::read(path).unwrap());
     let records = files.flat_map(|bytes| {
-        spool::frames(&bytes)
+        spool::records(&bytes)
             .map(|record| Record::decode(record).unwrap())
             .collect::<Vec<_>>()
     });
