@@ -16,8 +16,11 @@ use postern_sql::{Action, Catalogue, Effect, Reading};
 use postgres_protocol::authentication::sasl::ChannelBinding;
 use prost::Message as _;
 
-/// A target by its name, which is that of its corpus too.
-pub const ALL: [(&str, fn(&[u8])); 9] = [
+/// What reads the bytes of a stranger; fails by a panic.
+pub type Target = fn(&[u8]);
+
+/// Each target by its name, which is that of its corpus too.
+pub const ALL: [(&str, Target); 9] = [
     ("client", client),
     ("server", server),
     ("startup", startup),
