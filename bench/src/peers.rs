@@ -20,13 +20,10 @@ impl House {
             ..Wishes::default()
         });
         // The tests' cluster writes every statement down.
-        for text in [
-            "alter system set log_statement = 'none'",
-            "select pg_reload_conf()",
-        ] {
-            let done = world.cluster.sql("postgres", text);
-            done.expect("the superuser's own statement");
-        }
+        let quiet = world
+            .cluster
+            .sql("postgres", "alter role all set log_statement = 'none'");
+        quiet.expect("the superuser's own statement");
         let mut ways = vec![Way::Direct];
         ways.extend(peer(&world, &world.cluster.port.to_string()));
         let (certificate, key) = world.certificate("all");
