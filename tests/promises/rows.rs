@@ -99,7 +99,8 @@ fn ten_million_rows_and_a_gigabyte_each_way_grow_a_session_by_less_than_eight_me
         )
         .unwrap();
     assert_eq!(counted.lines().next().unwrap().trim(), "1048576|1072693248");
-    let grown = peak_kib(pid) - before;
+    // Linux counts each thread's pages in batches, so a peak may read a little below the size that was its beginning.
+    let grown = peak_kib(pid).saturating_sub(before);
     assert!(grown < GROWTH_KIB_MAX, "the gateway grew by {grown} KiB");
 }
 
