@@ -10,6 +10,7 @@ mod identifier;
 mod library;
 mod load;
 mod question;
+mod reach;
 mod reads;
 mod rule;
 mod set;

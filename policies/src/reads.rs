@@ -86,6 +86,7 @@ impl Reads {
                     for (name, field) in fields {
                         match (name.as_str(), accessed(field)) {
                             ("." | "has", Some(access)) => reads = reads.union(access),
+                            ("is", _) if asks_only_for_a_kind(field) => {}
                             ("Var", _) => reads = reads.union(variable(field)),
                             _ => open.push(field),
                         }
@@ -120,6 +121,18 @@ fn accessed(access: &Value) -> Option<Reads> {
         }),
         _ => None,
     }
+}
+
+/// `resource is T`, without `in`: a kind is part of the name, and no entity is looked at.
+fn asks_only_for_a_kind(is: &Value) -> bool {
+    let plain = is
+        .as_object()
+        .is_some_and(|fields| fields.len() == 2 && fields.contains_key("entity_type"));
+    let asked = is
+        .get("left")
+        .and_then(|left| left.get("Var"))
+        .and_then(Value::as_str);
+    plain && matches!(asked, Some("principal" | "action" | "resource"))
 }
 
 /// What a variable that stands alone reads.
@@ -196,7 +209,12 @@ mod tests {
         check("context.filtered", false, false);
         check("resource has name && resource.name == \"a\"", true, false);
         check("resource in Postern::Target::\"a\"", false, true);
-        check("resource is Postern::Table", false, true);
+        check("resource is Postern::Table", false, false);
+        check(
+            "resource is Postern::Table in Postern::Target::\"a\"",
+            false,
+            true,
+        );
         check("action in Postern::Action::\"write\"", false, true);
         check("principal == Postern::Workload::\"a\"", false, true);
         check("(if true then resource else resource).name == \"a\"", false, true);

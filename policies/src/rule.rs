@@ -1,6 +1,7 @@
 //! One rule as it was read, and its condition apart from its scope.
 
 use crate::answer::RuleId;
+use crate::reach::Reach;
 use crate::reads::Reads;
 use cedar_policy::{Entity, EntityId, EntityTypeName, EntityUid, Policy, RestrictedExpression};
 use serde_json::{Map, Value, json};
@@ -39,6 +40,8 @@ pub(crate) struct Clauses {
     /// Sets, addresses and times that the text states, as values: Cedar would build them at each evaluation.
     pub(crate) constants: Option<Entity>,
     pub(crate) reads: Reads,
+    /// What the conditions ask of the resource before anything else; it is not asked again in `policy`.
+    pub(crate) reach: Reach,
 }
 
 impl Rule {
@@ -74,6 +77,8 @@ fn clauses(policy: &Policy) -> Option<Clauses> {
         fields.insert(name.to_owned(), json!({ "op": "All" }));
     }
     let conditions = fields.get_mut("conditions")?;
+    let mut reach = Reach::of_scope(&policy.resource_constraint());
+    reach.take_from(conditions);
     let reads = Reads::of(conditions);
     let id: &str = policy.id().as_ref();
     let mut constants = Constants {
@@ -96,6 +101,7 @@ fn clauses(policy: &Policy) -> Option<Clauses> {
         policy: Policy::from_json(Some(policy.id().clone()), json).ok()?,
         constants,
         reads,
+        reach,
     })
 }
 

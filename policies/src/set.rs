@@ -5,14 +5,14 @@ use crate::fault::LoadError;
 use crate::identifier::entity_id;
 use crate::library::Link;
 use crate::load::{self, Source};
+use crate::reach::Reach;
 use crate::reads::{ReadSet, Reads};
 use crate::rule::{Clauses, Condition, Rule};
-use crate::slice::{ActionSlice, Bucket, Reach, Slice};
+use crate::slice::{ActionSlice, Bucket, Buckets, Slice};
 use crate::stack::with_room;
 use crate::vocabulary::{ACTIONS, ActionWord, Kind, action_uid};
 use cedar_policy::{
-    ActionConstraint, Effect, Entities, Entity, EntityTypeName, EntityUid, PolicyId, PrincipalConstraint,
-    ResourceConstraint,
+    ActionConstraint, Effect, Entities, Entity, EntityUid, PolicyId, PrincipalConstraint, ResourceConstraint,
 };
 use foldhash::HashMap;
 use std::collections::HashSet;
@@ -111,21 +111,22 @@ impl PolicySet {
 
     fn choose(&self, number: usize) -> Option<Chosen<'_>> {
         let rule = self.rules.get(number)?;
-        let kind = |type_name: &EntityTypeName| Some(Kind::of(type_name));
-        let (resource, exactly, kind) = match rule.policy.resource_constraint() {
-            ResourceConstraint::Any => (None, false, None),
-            ResourceConstraint::Is(type_name) => (None, false, kind(&type_name)),
-            ResourceConstraint::Eq(uid) => (Some(uid), true, None),
-            ResourceConstraint::In(uid) => (Some(uid), false, None),
-            ResourceConstraint::IsIn(type_name, uid) => (Some(uid), false, kind(&type_name)),
+        let scope = rule.policy.resource_constraint();
+        let mut reach = Reach::of_scope(&scope);
+        // Validation leaves no kind unknown; if one were, the rule must not be taken for one that names none.
+        let (resource, known) = match scope {
+            ResourceConstraint::Any => (None, true),
+            ResourceConstraint::Eq(uid) | ResourceConstraint::In(uid) => (Some(uid), true),
+            ResourceConstraint::Is(_) => (None, reach.kind.is_some()),
+            ResourceConstraint::IsIn(_, uid) => (Some(uid), reach.kind.is_some()),
         };
         let condition = rule.condition();
-        // Validation leaves no kind unknown; if one were, the rule must not be taken for one that names none.
-        let usable = kind != Some(None) && !matches!(condition, Condition::Unreadable);
-        let reach = Reach {
-            exactly,
-            kind: kind.flatten(),
-        };
+        let usable = known && !matches!(condition, Condition::Unreadable);
+        if let Condition::Some(clauses) = condition
+            && usable
+        {
+            reach = clauses.reach.clone();
+        }
         Some(Chosen {
             number,
             rule,
@@ -170,7 +171,7 @@ fn cut(word: &ActionWord, chosen: &[Chosen<'_>], principal: &Entity) -> Option<A
     let caller = caller.flatten();
     let mut slice = ActionSlice {
         action: action.clone(),
-        anywhere: Vec::new(),
+        anywhere: Buckets::default(),
         by_resource: HashMap::default(),
         reads: ReadSet::NOTHING,
         forbids: Vec::new(),
@@ -181,7 +182,7 @@ fn cut(word: &ActionWord, chosen: &[Chosen<'_>], principal: &Entity) -> Option<A
             slice.forbids.push(chosen.rule.id.clone());
         }
         chosen.put_into(
-            slice.bucket_mut(chosen.resource.as_ref(), chosen.reach),
+            slice.bucket_mut(chosen.resource.as_ref(), &chosen.reach),
             caller.as_ref(),
         );
     }
@@ -189,7 +190,7 @@ fn cut(word: &ActionWord, chosen: &[Chosen<'_>], principal: &Entity) -> Option<A
 }
 
 impl ActionSlice {
-    fn bucket_mut(&mut self, resource: Option<&EntityUid>, reach: Reach) -> &mut Bucket {
+    fn bucket_mut(&mut self, resource: Option<&EntityUid>, reach: &Reach) -> &mut Bucket {
         let named = resource.and_then(|uid| Some((Kind::of(uid.type_name())?, uid.id())));
         let buckets = match named {
             Some((kind, id)) => {
@@ -202,16 +203,7 @@ impl ActionSlice {
             }
             None => &mut self.anywhere,
         };
-        let place = buckets
-            .iter()
-            .position(|bucket| bucket.reach == reach)
-            .unwrap_or(buckets.len());
-        if place == buckets.len() {
-            buckets.push(Bucket::new(reach));
-        }
-        buckets
-            .get_mut(place)
-            .expect("the place was found or made one line above")
+        buckets.entry(reach.clone()).or_insert_with(Bucket::new)
     }
 }
 

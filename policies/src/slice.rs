@@ -6,7 +6,8 @@
 
 use crate::answer::{Answer, Reason, RuleId, hint};
 use crate::facts;
-use crate::question::{Path, Question};
+use crate::question::{Path, Question, Resource};
+use crate::reach::Reach;
 use crate::reads::{ReadSet, Reads};
 use crate::vocabulary::{ACTIONS, Kind, action_index};
 use cedar_policy::{AuthorizationError, Authorizer, Decision, Entities, EntityUid, PolicyId, Request};
@@ -30,26 +31,18 @@ pub struct Slice {
 pub(crate) struct ActionSlice {
     pub(crate) action: EntityUid,
     /// Rules that name no resource.
-    pub(crate) anywhere: Vec<Bucket>,
+    pub(crate) anywhere: Buckets,
     /// Rules that name one, by its kind and id.
-    pub(crate) by_resource: HashMap<Kind, HashMap<Box<str>, Vec<Bucket>>>,
+    pub(crate) by_resource: HashMap<Kind, HashMap<Box<str>, Buckets>>,
     pub(crate) reads: ReadSet,
     pub(crate) forbids: Vec<RuleId>,
 }
 
-/// What a rule asks of the resource beside the name it is filed under.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Reach {
-    /// Means that resource only (`==`), and not what lies in it (`in`).
-    pub(crate) exactly: bool,
-    /// Means this kind only (`is`).
-    pub(crate) kind: Option<Kind>,
-}
+pub(crate) type Buckets = HashMap<Reach, Bucket>;
 
-/// Rules of one reach: for a resource either all their scopes match or none.
+/// Rules of one reach.
 #[derive(Debug)]
 pub(crate) struct Bucket {
-    pub(crate) reach: Reach,
     /// Rules without conditions.
     pub(crate) permits: Vec<usize>,
     pub(crate) forbids: Vec<usize>,
@@ -101,7 +94,7 @@ impl Slice {
     fn judge(&self, slice: &ActionSlice, question: &Question<'_>, path: &Path) -> Verdict {
         let mut verdict = Verdict::NoRule;
         let mut conditional = Vec::new();
-        for bucket in slice.matching(path) {
+        for bucket in slice.matching(&question.resource, path) {
             for (rules, found) in [
                 (&bucket.unusable, Verdict::Error as fn(_) -> _),
                 (&bucket.forbids, Verdict::Forbidden),
@@ -184,26 +177,26 @@ impl Slice {
 
 impl ActionSlice {
     /// The buckets whose rules' scopes match.
-    fn matching<'a>(&'a self, path: &'a Path) -> impl Iterator<Item = &'a Bucket> {
+    fn matching<'a>(&'a self, resource: &Resource<'_>, path: &Path) -> impl Iterator<Item = &'a Bucket> {
         let own = path.steps().next_back();
         let named = path.steps().flat_map(move |step| {
             let filed = self.by_resource.get(&step.0).and_then(|by_id| by_id.get(step.1));
-            let itself = own == Some(step);
             filed
                 .into_iter()
                 .flatten()
-                .filter(move |bucket| itself || !bucket.reach.exactly)
+                .map(move |filed| (filed, own == Some(step)))
         });
-        let kind = own.map(|(kind, _)| kind);
-        let buckets = self.anywhere.iter().chain(named);
-        buckets.filter(move |bucket| bucket.reach.kind.is_none() || bucket.reach.kind == kind)
+        let anywhere = self.anywhere.iter().map(|filed| (filed, false));
+        anywhere
+            .chain(named)
+            .filter(|((reach, _), is_itself)| reach.holds(resource, *is_itself))
+            .map(|((_, bucket), _)| bucket)
     }
 }
 
 impl Bucket {
-    pub(crate) fn new(reach: Reach) -> Bucket {
+    pub(crate) fn new() -> Bucket {
         Bucket {
-            reach,
             permits: Vec::new(),
             forbids: Vec::new(),
             conditions: cedar_policy::PolicySet::new(),

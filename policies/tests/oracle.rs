@@ -54,7 +54,7 @@ const RESOURCES: [&str; 14] = [
     "resource is Postern::Table in Postern::Database::\"t/d\"",
     "resource == Postern::Role::\"t/d\"",
 ];
-const CONDITIONS: [&str; 21] = [
+const CONDITIONS: [&str; 25] = [
     "",
     "",
     "",
@@ -67,6 +67,10 @@ const CONDITIONS: [&str; 21] = [
     "when { context.role == \"app\" } unless { context.evidence == \"token\" }",
     "when { resource has name && [\"x\", \"a/b\"].contains(resource.name) }",
     "when { resource has schema && resource.schema like \"s*\" }",
+    "when { resource is Postern::Table && resource.name == \"x\" }",
+    "when { resource is Postern::Table && resource.schema == \"s\" && context.role == \"app\" }",
+    "when { resource is Postern::Routine && resource.name == \"x\" && 9223372036854775807 + (if context.role == \"app\" then 1 else 0) > 0 }",
+    "when { 9223372036854775807 + (if context.role == \"app\" then 1 else 0) > 0 && resource is Postern::Table && resource.name == \"x\" }",
     "when { resource in Postern::Schema::\"t/d/s\" }",
     "when { action in [Postern::Action::\"write\", Postern::Action::\"define\"] }",
     "when { principal in Postern::Segment::\"s2\" }",
