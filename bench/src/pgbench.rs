@@ -106,7 +106,7 @@ fn print_table(house: &House, found: &BTreeMap<(usize, usize), Vec<Found>>, want
         wanted.rounds, wanted.seconds
     );
     println!(
-        "CPU is the proxy's own, in seconds per 100,000 transactions; the last columns are beside PgBouncer.\n"
+        "CPU is the proxy's own, in seconds per 100,000 transactions; the last columns are beside PgBouncer, round by round.\n"
     );
     println!("| work | way | transactions/s | latency, ms | proxy CPU | CPU | transactions/s | latency |");
     println!("| --- | --- | --- | --- | --- | --- | --- | --- |");
@@ -119,7 +119,15 @@ fn print_table(house: &House, found: &BTreeMap<(usize, usize), Vec<Found>>, want
         |found| found.transactions_per_second,
         |found| found.latency_ms,
     ];
-    let peer = house.peer();
+    // Each round beside the peer's of the same round: the machine's mood changes between rounds more than within one.
+    let beside = |work: usize, way: usize, figure: fn(&Found) -> f64| {
+        let (ours, theirs) = (found.get(&(work, way))?, found.get(&(work, house.peer()?))?);
+        let ratios = ours
+            .iter()
+            .zip(theirs)
+            .map(|(ours, theirs)| figure(ours) / figure(theirs));
+        Some(format!("{:.2}×", Spread::of(ratios)))
+    };
     for (work, (name, _)) in WORK.iter().enumerate() {
         for (number, way) in house.ways.iter().enumerate() {
             let [Some(cpu), Some(throughput), Some(latency)] =
@@ -127,20 +135,14 @@ fn print_table(house: &House, found: &BTreeMap<(usize, usize), Vec<Found>>, want
             else {
                 continue;
             };
-            let beside = if let Way::Postern { .. } = way {
-                let peers = figures.map(|figure| peer.and_then(|peer| spread(work, peer, figure)));
-                [
-                    cpu.beside(peers[0]),
-                    throughput.beside(peers[1]),
-                    latency.beside(peers[2]),
-                ]
-            } else {
-                Default::default()
+            let ratios = match way {
+                Way::Postern { .. } => figures.map(|figure| beside(work, number, figure).unwrap_or_default()),
+                Way::Direct | Way::PgBouncer(_) => Default::default(),
             };
             println!(
                 "| {name} | {} | {throughput:.0} | {latency:.3} | {cpu:.2} | {} |",
                 way.name(),
-                beside.join(" | ")
+                ratios.join(" | ")
             );
         }
     }
