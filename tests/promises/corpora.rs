@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-#[path = "../fuzz/targets.rs"]
+#[path = "../fuzz/src/lib.rs"]
 mod targets;
 
 #[test]

@@ -156,7 +156,7 @@ pub fn certificate(bytes: &[u8]) {
 /// A spool file, whoever wrote it.
 pub fn spool_file(bytes: &[u8]) {
     let mut sum = 0;
-    for record in spool::frames(bytes) {
+    for record in spool::records(bytes) {
         sum += record.len() + spool::FRAME_HEADER_BYTES;
         let _ = Record::decode(record);
     }
@@ -181,7 +181,7 @@ pub fn config(bytes: &[u8]) {
 fn reading(standard_conforming_strings: bool) -> Reading<'static> {
     static CATALOGUE: OnceLock<(Catalogue, Vec<String>)> = OnceLock::new();
     let (catalogue, search_path) = CATALOGUE.get_or_init(|| {
-        let shop = include_str!("../../proxy/tests/sessions/shop.json");
+        let shop = include_str!("../../../proxy/tests/sessions/shop.json");
         let catalogue = serde_json::from_str(shop).expect("the catalogue");
         (catalogue, vec!["pg_catalog".into(), "public".into()])
     });
