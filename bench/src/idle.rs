@@ -43,8 +43,9 @@ pub fn run(wanted: &Wanted) {
         .replace("gateway_role: shop_gateway", "gateway_role: idle_gateway");
     world.change("resources.yaml", &resources);
     let (certificate, key) = world.certificate("all");
-    let port = address.rsplit(':').next().unwrap_or_default();
-    let mut ways: Vec<Way> = peers::peer(&world, port).into_iter().collect();
+    // It asks one server once for what it tells its clients, and no more until a client asks something.
+    let port = world.cluster.port.to_string();
+    let mut ways: Vec<Way> = peers::peer(&world, &port).into_iter().collect();
     ways.push(Way::Postern { certificate, key });
 
     println!(
