@@ -1,6 +1,6 @@
 //! Which object a name means, when that moves inside a session.
 
-use postern_tests::raw::{PROTOCOL_3_0, Raw, bind, error, execute, parse, status, sync, tags};
+use postern_tests::raw::{PROTOCOL_3_0, Raw, bind, error, execute, parse, query, status, sync, tags};
 use postern_tests::{Login, Wishes, World, claim};
 
 /// `all` may do everything except touch `secret` and whatever stands in the schema `hidden`.
@@ -350,6 +350,80 @@ fn a_name_that_a_function_has_changed_is_no_longer_known() {
             ("EZ", "26000")
         );
         assert_eq!(error(&raw.query("execute s").await, 'C'), "26000");
+    });
+}
+
+#[test]
+fn a_transaction_that_stays_at_its_moment_is_not_judged_by_names_that_others_have_changed() {
+    let world = World::start(&wishes());
+    let resources = world.resources();
+    world.change(
+        "resources.yaml",
+        &resources.replace(
+            "  gateway_role:",
+            "  catalogue_age_seconds_max: 1\n  gateway_role:",
+        ),
+    );
+    let superuser = |sql: &str| world.cluster.sql(&world.database, sql).unwrap();
+    superuser(
+        "create schema hidden; grant usage on schema hidden to public; create table leaf (body text); \
+         grant select on leaf to public",
+    );
+    let token = world.token("all", &[]);
+    world.block_on(async {
+        let mut raw = Raw::log_in(&world, &token).await;
+        raw.query("set search_path to hidden, public").await;
+        raw.query("begin isolation level repeatable read").await;
+        assert_eq!(tags(&raw.query("select body from leaf").await), "TCZ");
+        // From here on the session has names of its own, and its connection tells them as they were.
+        raw.query("create temp table mine (id int)").await;
+        assert_eq!(tags(&raw.query("select body from leaf").await), "TCZ");
+        superuser("create table hidden.leaf (body text); grant select on hidden.leaf to public");
+        let begun = std::time::Instant::now();
+        let refused = loop {
+            assert!(
+                begun.elapsed() < postern_tests::PATIENCE,
+                "the hidden table is read"
+            );
+            raw.send(&[query("select body from leaf")]).await;
+            let (tag, body) = raw.receive().await;
+            if tag == 'E' {
+                break [(tag, body)];
+            }
+            raw.until_ready().await;
+        };
+        assert_eq!(error(&refused, 'C'), "42501");
+        assert!(error(&refused, 'M').contains("names have changed since this transaction began"));
+    });
+}
+
+#[test]
+fn a_call_of_what_may_move_names_does_not_make_the_server_tell_them_all() {
+    let world = World::start(&Wishes::default());
+    let setup = "create function harmless() returns int language sql as 'select 1'; \
+                 grant execute on function harmless to public";
+    world.cluster.sql(&world.database, setup).unwrap();
+    let token = world.token("all", &[]);
+    world.block_on(async {
+        let mut raw = Raw::log_in(&world, &token).await;
+        // Of a text of several lines the log's own first line is counted.
+        let asked = || {
+            let log = world.server_log().join("\n");
+            ["SELECT pg_catalog.encode(", "SELECT pg_catalog.concat(("]
+                .map(|words| log.matches(words).count())
+        };
+        raw.query("select harmless()").await;
+        raw.query("select harmless()").await;
+        let before = asked();
+        for _ in 0..10 {
+            assert_eq!(tags(&raw.query("select harmless()").await), "TDCZ");
+        }
+        let after = asked();
+        assert!(
+            after[0] >= before[0] + 10,
+            "each time it is asked whether names have moved"
+        );
+        assert_eq!(after[1], before[1], "and never for all of them");
     });
 }
 

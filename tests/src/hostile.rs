@@ -136,7 +136,7 @@ async fn answer(socket: &mut TcpStream, mischief: Mischief, text: &str, user: &s
         row(&format!(
             r#"{{"search_path": ["pg_catalog", "public"], "role": "{user}", "session_role": "{user}",
                 "standard_conforming_strings": true, "client_encoding": "UTF8", "server_encoding": "UTF8", "server_version": 150000,
-                "backend_start": "1", "prepared": {{}}, "cursors": {{}}, "dangers": []}}"#
+                "backend_start": "1", "snapshot_stays": false, "prepared": {{}}, "cursors": {{}}, "dangers": []}}"#
         ))
     } else if text.contains("'schemas'") {
         let relations = if mischief == Mischief::ManyRelations {
@@ -148,9 +148,10 @@ async fn answer(socket: &mut TcpStream, mischief: Mischief, text: &str, user: &s
             format!(r#""t{number}": {{"kind": "table", "columns": [], "parents": [], "serves": null, "references": [], "runs_code": false}}"#)
         });
         let catalogue = format!(
-            r#"{{"database": "d", "server_version": 150000, "schemas": {{"public": {{"relations": {{{}}},
+            r#"{stamp}{{"database": "d", "server_version": 150000, "schemas": {{"public": {{"relations": {{{}}},
                 "routines": [], "operators": [], "types": [], "casts": {{}}}}}}}}"#,
-            relations.collect::<Vec<_>>().join(", ")
+            relations.collect::<Vec<_>>().join(", "),
+            stamp = "0".repeat(64),
         );
         match mischief {
             Mischief::LongCatalogue => row(&(catalogue + &" ".repeat(1 << 20))),

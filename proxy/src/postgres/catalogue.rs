@@ -23,8 +23,18 @@ use super::connect::{self, Dial};
 pub enum Error {
     #[error("the server's answer about itself cannot be read")]
     Unreadable(#[from] serde_json::Error),
+    #[error("the server's answer about itself has no stamp")]
+    NoStamp,
     #[error("the database has more than `catalogue_relations_max` relations")]
     TooMany,
+}
+
+/// The names of a database, and the stamp of the rows that they were read from.
+#[derive(Clone, Debug)]
+pub struct Told {
+    pub catalogue: Arc<Catalogue>,
+    /// Equal stamps of one database mean the same rows, and so the same names.
+    pub stamp: Box<str>,
 }
 
 /// What fixes the meaning of names on one connection, as its server has it now.
@@ -38,6 +48,8 @@ pub struct Facts {
     pub server_encoding: String,
     pub server_version: u32,
     pub backend_start: String,
+    /// The transaction sees the database as it was at its beginning; names the server looks up as they are now.
+    pub snapshot_stays: bool,
     /// The texts behind the names that the server knows now: functions may have changed them.
     pub prepared: BTreeMap<String, String>,
     pub cursors: BTreeMap<String, String>,
@@ -55,7 +67,12 @@ pub fn catalogue_query() -> &'static str {
     &CATALOGUE
 }
 
-/// Asks for what a session can have changed: everything but the contents of [`FIXED_SCHEMAS`].
+/// Asks for the stamp of what a session can have changed.
+pub fn stamp_query() -> &'static str {
+    &STAMP
+}
+
+/// Asks for what a session can have changed, everything but the contents of [`FIXED_SCHEMAS`], behind its stamp.
 pub fn moving_query() -> &'static str {
     &MOVING
 }
@@ -87,11 +104,8 @@ pub fn read_catalogue(
 }
 
 /// Reads what [`moving_query`] tells, beside what is known of the schemas that it leaves out.
-pub fn read_moving(
-    json: &str,
-    known: &Arc<Catalogue>,
-    relations_max: usize,
-) -> Result<Arc<Catalogue>, Error> {
+pub fn read_moving(text: &str, known: &Arc<Catalogue>, relations_max: usize) -> Result<Told, Error> {
+    let (stamp, json) = text.split_at_checked(STAMP_BYTES).ok_or(Error::NoStamp)?;
     let mut catalogue: Catalogue = serde_json::from_str(json)?;
     for name in FIXED_SCHEMAS {
         let (Some(told), Some(fixed)) = (catalogue.schemas.get_mut(name), known.schemas.get(name)) else {
@@ -104,7 +118,10 @@ pub fn read_moving(
         }
         *told = whole;
     }
-    versioned(catalogue, Some(known), relations_max)
+    Ok(Told {
+        catalogue: versioned(catalogue, Some(known), relations_max)?,
+        stamp: stamp.into(),
+    })
 }
 
 fn versioned(
@@ -134,16 +151,67 @@ fn versioned(
 
 static FACTS: LazyLock<String> = LazyLock::new(|| qualified(FACTS_TEXT));
 static CATALOGUE: LazyLock<String> = LazyLock::new(|| qualified(&moving(|_| "true".to_owned())));
+static STAMP: LazyLock<String> = LazyLock::new(|| qualified(&stamp()));
+static STAMPED: LazyLock<String> = LazyLock::new(|| stamped(&CATALOGUE));
 static MOVING: LazyLock<String> = LazyLock::new(|| {
     let names: Vec<String> = FIXED_SCHEMAS.iter().map(|name| format!("'{name}'")).collect();
-    qualified(&moving(|column| {
+    stamped(&qualified(&moving(|column| {
         format!(
             "{column} <> ALL (ARRAY(SELECT s.oid FROM pg_catalog.pg_namespace s \
              WHERE s.nspname = ANY (ARRAY[{}]::pg_catalog.name[])))",
             names.join(", ")
         )
-    }))
+    })))
 });
+
+/// SHA-256 in hexadecimal.
+const STAMP_BYTES: usize = 64;
+
+/// The tables that [`CATALOGUE_TEXT`] looks at, each with the column that says which rows are not PostgreSQL's own;
+/// of a table without one every row counts.
+const STAMPED_TABLES: [(&str, &str); 16] = [
+    ("pg_namespace", ""),
+    ("pg_class", "oid"),
+    ("pg_attribute", "attrelid"),
+    ("pg_attrdef", ""),
+    ("pg_type", "oid"),
+    ("pg_range", "rngtypid"),
+    ("pg_proc", "oid"),
+    ("pg_operator", "oid"),
+    ("pg_cast", "oid"),
+    ("pg_constraint", "oid"),
+    ("pg_index", "indexrelid"),
+    ("pg_inherits", ""),
+    ("pg_trigger", ""),
+    ("pg_rewrite", "oid"),
+    ("pg_policy", ""),
+    ("pg_depend", "objid"),
+];
+
+/// A digest of which rows there are. A row that is written anew has another writer or another place (manual,
+/// "System Columns"), and who makes rows cannot choose either.
+fn stamp() -> String {
+    let rows = STAMPED_TABLES.map(|(table, own)| {
+        let told = format!(
+            "SELECT pg_catalog.concat(r.tableoid, '.'::pg_catalog.text, r.xmin, r.ctid) FROM pg_catalog.{table} r"
+        );
+        match own {
+            "" => told,
+            own => format!("{told} WHERE r.{own} >= '16384'::pg_catalog.oid"),
+        }
+    });
+    format!(
+        "SELECT pg_catalog.encode(pg_catalog.sha256(pg_catalog.convert_to(coalesce(\
+         pg_catalog.string_agg(r.told, ''::pg_catalog.text), ''::pg_catalog.text), 'UTF8')), 'hex')\n\
+         FROM ({}) r (told)",
+        rows.join("\nUNION ALL ")
+    )
+}
+
+/// One statement for both, so that they are of the same moment.
+fn stamped(catalogue: &str) -> String {
+    format!("SELECT pg_catalog.concat(({}), ({catalogue}))", *STAMP)
+}
 
 /// Schemas that only a superuser or an extension adds to. They are most of a small database's names, and a
 /// name that is newer than what was read of them is unknown, which is judged as the worst it could be.
@@ -182,6 +250,7 @@ const FACTS_TEXT: &str = "SELECT pg_catalog.json_build_object(
   'server_version', pg_catalog.current_setting('server_version_num')::pg_catalog.int4,
   'backend_start', coalesce((SELECT pg_catalog.date_part('epoch', a.backend_start)::pg_catalog.text FROM pg_catalog.pg_stat_activity a
     WHERE a.pid = pg_catalog.pg_backend_pid()), ''),
+  'snapshot_stays', pg_catalog.current_setting('transaction_isolation') = ANY (ARRAY['repeatable read', 'serializable']::pg_catalog.text[]),
   'prepared', coalesce((SELECT pg_catalog.json_object_agg(s.name, s.statement)
     FROM pg_catalog.pg_prepared_statements s), '{}'::pg_catalog.json),
   'cursors', coalesce((SELECT pg_catalog.json_object_agg(c.name, c.statement)
@@ -293,7 +362,7 @@ WHERE NOT pg_catalog.pg_is_other_temp_schema(n.oid) AND NOT pg_catalog.starts_wi
 #[derive(Debug)]
 pub struct SharedCatalogue {
     dial: Dial,
-    newest: ArcSwap<Catalogue>,
+    newest: ArcSwap<Told>,
     /// When it was last confirmed, in milliseconds since `born`.
     confirmed_ms: AtomicU64,
     used_ms: AtomicU64,
@@ -321,7 +390,10 @@ impl SharedCatalogue {
         };
         Arc::new(SharedCatalogue {
             dial,
-            newest: ArcSwap::new(read_catalogue(json, None, usize::MAX).expect("a catalogue")),
+            newest: ArcSwap::from_pointee(Told {
+                catalogue: read_catalogue(json, None, usize::MAX).expect("a catalogue"),
+                stamp: Box::default(),
+            }),
             confirmed_ms: AtomicU64::new(1),
             used_ms: AtomicU64::new(1),
             outdated: AtomicBool::new(false),
@@ -332,6 +404,11 @@ impl SharedCatalogue {
     }
 
     pub fn newest(&self) -> Arc<Catalogue> {
+        self.newest.load().catalogue.clone()
+    }
+
+    /// The newest names with their stamp.
+    pub fn told(&self) -> Arc<Told> {
         self.newest.load_full()
     }
 
@@ -363,8 +440,8 @@ impl SharedCatalogue {
 
     async fn refresh(&self, limits: &Limits) -> Result<(), connect::Error> {
         let began_ms = self.now_ms();
-        let catalogue = load(&self.dial, Some(&self.newest()), limits).await?;
-        self.newest.store(catalogue);
+        let told = load(&self.dial, Some(&self.newest()), limits).await?;
+        self.newest.store(Arc::new(told));
         self.confirmed_ms.store(began_ms, Ordering::Relaxed);
         Ok(())
     }
@@ -396,10 +473,10 @@ impl Catalogues {
             .clone();
         let loaded = cell.get_or_try_init(|| async {
             let born = Instant::now();
-            let catalogue = load(&dial, None, limits).await?;
+            let told = load(&dial, None, limits).await?;
             Ok::<_, connect::Error>(Arc::new(SharedCatalogue {
                 dial,
-                newest: ArcSwap::new(catalogue),
+                newest: ArcSwap::from_pointee(told),
                 confirmed_ms: AtomicU64::new(1),
                 used_ms: AtomicU64::new(1),
                 outdated: AtomicBool::new(false),
@@ -449,17 +526,17 @@ impl Catalogues {
     }
 }
 
-/// Reads a catalogue by a connection of its own.
-pub async fn load(
-    dial: &Dial,
-    known: Option<&Arc<Catalogue>>,
-    limits: &Limits,
-) -> Result<Arc<Catalogue>, connect::Error> {
+/// Reads the names of a database by a connection of its own.
+async fn load(dial: &Dial, known: Option<&Arc<Catalogue>>, limits: &Limits) -> Result<Told, connect::Error> {
     let mut connected = connect::connect(dial, limits).await?;
     connected.wire.allow_catalogue(limits);
-    let json = connected.wire.ask_one(catalogue_query()).await?;
+    let text = connected.wire.ask_one(&STAMPED).await?;
     connected.wire.goodbye().await;
-    Ok(read_catalogue(&json, known, limits.catalogue_relations_max)?)
+    let (stamp, json) = text.split_at_checked(STAMP_BYTES).ok_or(Error::NoStamp)?;
+    Ok(Told {
+        catalogue: read_catalogue(json, known, limits.catalogue_relations_max)?,
+        stamp: stamp.into(),
+    })
 }
 
 #[cfg(test)]
@@ -470,18 +547,23 @@ mod tests {
         format!("{{\"database\": \"d\", \"server_version\": 150000, \"schemas\": {{{schemas}}}}}")
     }
 
+    fn stamped(catalogue: &str) -> String {
+        format!("{}{catalogue}", "0".repeat(STAMP_BYTES))
+    }
+
     const FIXED: &str = r#""pg_catalog": {"routines": ["lower"], "types": ["text"]}"#;
     const PUBLIC: &str = r#""public": {"relations": {"t": {"columns": ["a"]}}}"#;
 
     #[test]
     fn what_a_session_tells_is_joined_with_what_is_known_of_the_fixed_schemas() {
         let known = read_catalogue(&catalogue(&format!("{FIXED}, {PUBLIC}")), None, 10).unwrap();
-        let told = catalogue(&format!(r#""pg_catalog": {{}}, {PUBLIC}"#));
+        let told = stamped(&catalogue(&format!(r#""pg_catalog": {{}}, {PUBLIC}"#)));
         let same = read_moving(&told, &known, 10).unwrap();
-        assert!(Arc::ptr_eq(&same, &known), "nothing has moved");
+        assert!(Arc::ptr_eq(&same.catalogue, &known), "nothing has moved");
+        assert_eq!(*same.stamp, "0".repeat(STAMP_BYTES));
 
-        let told = catalogue(r#""pg_catalog": {}, "public": {}"#);
-        let moved = read_moving(&told, &known, 10).unwrap();
+        let told = stamped(&catalogue(r#""pg_catalog": {}, "public": {}"#));
+        let moved = read_moving(&told, &known, 10).unwrap().catalogue;
         assert_ne!(moved.version, known.version);
         assert!(moved.relation("public", "t").is_none());
         assert!(moved.schemas["pg_catalog"].routines.contains("lower"));
@@ -490,11 +572,25 @@ mod tests {
     #[test]
     fn a_cast_to_a_built_in_type_is_never_taken_for_known() {
         let known = read_catalogue(&catalogue(FIXED), None, 10).unwrap();
-        let told = catalogue(r#""pg_catalog": {"casts": {"text": [["public", "evil"]]}}"#);
-        let moved = read_moving(&told, &known, 10).unwrap();
+        let told = stamped(&catalogue(
+            r#""pg_catalog": {"casts": {"text": [["public", "evil"]]}}"#,
+        ));
+        let moved = read_moving(&told, &known, 10).unwrap().catalogue;
         let fixed = &moved.schemas["pg_catalog"];
         assert!(fixed.casts.contains_key("text") && fixed.routines.contains("lower"));
         assert!(!known.schemas["pg_catalog"].casts.contains_key("text"));
+    }
+
+    #[test]
+    fn the_stamp_is_of_every_table_that_the_names_are_read_from() {
+        let words = CATALOGUE_TEXT.split(|letter: char| !(letter.is_alphanumeric() || "._".contains(letter)));
+        let tables: std::collections::BTreeSet<&str> = words
+            .scan("", |before, word| Some((std::mem::replace(before, word), word)))
+            .filter(|(before, _)| ["FROM", "JOIN"].contains(before))
+            .filter_map(|(_, word)| word.strip_prefix("pg_catalog."))
+            .collect();
+        let stamped = STAMPED_TABLES.iter().map(|(table, _)| *table).collect();
+        assert_eq!(tables, stamped);
     }
 
     #[test]

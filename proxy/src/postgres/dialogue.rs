@@ -4,6 +4,8 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use postern_sql::Catalogue;
+
 use crate::audit::Audit;
 use crate::authorize::{Authorizer, Judged, Permit, Reading, Recorder, View};
 use crate::config::Limits;
@@ -11,7 +13,7 @@ use crate::refusal::Refusal;
 
 use super::Place;
 use super::catalogue::SharedCatalogue;
-use super::doubt::{Doubt, Source};
+use super::doubt::{About, Doubt, Source};
 use super::message::Named;
 use super::prepared::Prepared;
 
@@ -29,6 +31,10 @@ pub struct Dialogue {
     pub(super) names: Arc<SharedCatalogue>,
     pub(super) source: Source,
     pub(super) doubt: Doubt,
+    /// What the server is asked next about its names.
+    pub(super) ask_about: About,
+    /// The shared names when the session was last outside a transaction.
+    pub(super) shared_before: Arc<Catalogue>,
     /// The names were asked because of a parameter type that the reading does not know.
     pub(super) types_asked: bool,
     /// Something moved names in this transaction, so its end may move them back.
@@ -112,6 +118,7 @@ pub(super) struct Own {
     pub values: Vec<String>,
     pub closed: usize,
     pub synced: bool,
+    pub about: About,
 }
 
 /// What a conversation starts from.
@@ -147,10 +154,12 @@ impl Dialogue {
             recorder,
             place,
             view,
+            shared_before: reading.catalogue.clone(),
             reading,
             names,
             source: Source::Shared,
             doubt: Doubt::Clean,
+            ask_about: About::Stamp,
             types_asked: false,
             moved: false,
             names_in_flight: false,

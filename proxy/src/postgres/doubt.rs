@@ -6,13 +6,13 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use postern_sql::{Change, Discard, SettingValue, Statement};
+use postern_sql::{Catalogue, Change, Discard, SettingValue, Statement};
 
 use crate::authorize::Judged;
 use crate::refusal::{Reason, Refusal};
 
 use super::answer::{Heard, out_of_place};
-use super::catalogue::{facts_query, moving_query, read_facts, read_moving};
+use super::catalogue::{Told, facts_query, moving_query, read_facts, read_moving, stamp_query};
 use super::dialogue::{Dialogue, Expected, OWN_PREFIX, Own};
 use super::message::{self, Error, Named};
 use super::request::Step;
@@ -27,11 +27,26 @@ pub(super) enum Doubt {
 }
 
 /// Where the names of the reading come from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Source {
     Shared,
-    /// Asked on this connection at this moment.
-    Own(Instant),
+    /// Asked on this connection.
+    Own {
+        asked: Instant,
+        stamp: Box<str>,
+        /// The connection tells its names as they were when its transaction began: they hold only while
+        /// nobody else has changed any, and these are the shared ones from before.
+        beside: Option<Arc<Catalogue>>,
+    },
+}
+
+/// What the server is asked about its names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum About {
+    /// Whether they are those that are known.
+    Stamp,
+    /// All that can have moved.
+    Names,
 }
 
 impl Dialogue {
@@ -44,11 +59,14 @@ impl Dialogue {
             self.types_asked = true;
             self.doubt = Doubt::Dirty;
         }
+        let judged = self.authorizer.judge(&self.view, &self.reading, text, types);
         if self.doubt == Doubt::Clean {
             self.types_asked = false;
-            return Ok(self.authorizer.judge(&self.view, &self.reading, text, types));
+            if self.is_outrun() && judged.needs_names() {
+                return Err(Step::End(outrun()));
+            }
+            return Ok(judged);
         }
-        let judged = self.authorizer.judge(&self.view, &self.reading, text, types);
         // Where a literal with a backslash ends may have moved too; and what the client sets from now on must
         // not be undone by what its startup set.
         let in_doubt = judged.needs_names() || !types.is_empty() || text.contains('\\');
@@ -62,7 +80,7 @@ impl Dialogue {
 
     pub(super) fn judge_again(&mut self, judged: Rc<Judged>) -> Result<Rc<Judged>, Step> {
         self.freshen();
-        if self.doubt == Doubt::Clean && judged.holds(&self.reading, &self.view) {
+        if self.doubt == Doubt::Clean && judged.holds(&self.reading, &self.view) && !self.is_outrun() {
             return Ok(judged);
         }
         self.judge(judged.text(), judged.types())
@@ -91,8 +109,12 @@ impl Dialogue {
         if self.doubt != Doubt::Clean {
             return;
         }
-        match self.source {
+        let outside = !self.in_transaction();
+        match &self.source {
             Source::Shared => {
+                if outside && !Arc::ptr_eq(&self.shared_before, &self.reading.catalogue) {
+                    self.shared_before = self.reading.catalogue.clone();
+                }
                 let newest = self.names.newest();
                 if Arc::ptr_eq(&newest, &self.reading.catalogue) && !self.names.is_stale() {
                     return;
@@ -108,12 +130,34 @@ impl Dialogue {
                     self.authorizer
                         .reading(&newest, path, &old.role, old.standard_conforming_strings);
             }
-            Source::Own(asked) => {
-                if asked.elapsed() > Duration::from_secs(self.names.age_seconds_max()) {
+            Source::Own { asked, beside, .. } => {
+                let is_old = asked.elapsed() > Duration::from_secs(self.names.age_seconds_max());
+                if is_old || outside && beside.is_some() {
                     self.doubt = Doubt::Dirty;
+                }
+                if outside {
+                    self.shared_before = self.names.newest();
                 }
             }
         }
+    }
+
+    /// Whether somebody else has changed names since the transaction began whose moment this connection tells: what
+    /// differs from before, and not because it came before that moment.
+    fn is_outrun(&self) -> bool {
+        let Source::Own {
+            beside: Some(before), ..
+        } = &self.source
+        else {
+            return false;
+        };
+        let (newest, own) = (self.names.newest(), &self.reading.catalogue);
+        let names = newest.schemas.keys().chain(before.schemas.keys());
+        let changed = |name: &String| {
+            let now = newest.schemas.get(name);
+            now != before.schemas.get(name) && now != own.schemas.get(name)
+        };
+        self.names.is_stale() || newest.version != before.version && names.into_iter().any(changed)
     }
 
     /// Asks the server what names mean now, once everything before is answered.
@@ -130,7 +174,11 @@ impl Dialogue {
             );
             statements.push(set_statement("application_name", &self.our_name));
         }
-        statements.extend([facts_query().to_owned(), moving_query().to_owned()]);
+        let about = match self.ask_about {
+            About::Stamp => stamp_query(),
+            About::Names => moving_query(),
+        };
+        statements.extend([facts_query().to_owned(), about.to_owned()]);
         for (number, text) in statements.iter().enumerate() {
             let name = format!("{OWN_PREFIX}{number}");
             message::put_parse(&mut self.to_server, &name, text);
@@ -146,6 +194,7 @@ impl Dialogue {
             values: Vec::new(),
             closed: 0,
             synced,
+            about: self.ask_about,
         };
         self.expected.push_back(Expected::Own(own));
         self.doubt = Doubt::Asking;
@@ -192,19 +241,29 @@ impl Dialogue {
                 "the target did not tell what names mean now",
             ))
         };
-        let [.., facts, catalogue] = own.values.as_slice() else {
+        let [.., facts, names] = own.values.as_slice() else {
             return out_of_place();
         };
         let facts = match read_facts(facts) {
             Ok(facts) => facts,
             Err(error) => return unusable(error),
         };
-        let shared = self.names.newest();
-        let relations_max = self.limits.catalogue_relations_max;
-        let catalogue = match read_moving(catalogue, &shared, relations_max) {
-            Ok(catalogue) => catalogue,
-            Err(error) => return unusable(error),
+        let shared = self.names.told();
+        let told = match own.about {
+            About::Stamp => self.known_by(names, &shared),
+            About::Names => {
+                let relations_max = self.limits.catalogue_relations_max;
+                match read_moving(names, &shared.catalogue, relations_max) {
+                    Ok(told) => Some(told),
+                    Err(error) => return unusable(error),
+                }
+            }
         };
+        let Some(told) = told else {
+            (self.ask_about, self.doubt) = (About::Names, Doubt::Dirty);
+            return Heard::Instead;
+        };
+        self.ask_about = About::Stamp;
         if facts.role != self.place.role || facts.session_role != self.place.role {
             return Heard::End(Refusal::new(
                 Reason::Ended,
@@ -212,22 +271,39 @@ impl Dialogue {
             ));
         }
         self.prepared.keep_as_served(&facts.prepared, &facts.cursors);
-        let same = Arc::ptr_eq(&catalogue, &shared);
-        self.source = if same {
-            Source::Shared
-        } else {
-            Source::Own(Instant::now())
-        };
-        if !same {
+        let is_shared = Arc::ptr_eq(&told.catalogue, &shared.catalogue) && !self.names.is_stale();
+        if !is_shared {
             self.names.refresh_soon();
         }
+        self.source = if is_shared {
+            Source::Shared
+        } else {
+            Source::Own {
+                asked: Instant::now(),
+                stamp: told.stamp,
+                beside: (facts.snapshot_stays && self.in_transaction()).then(|| self.shared_before.clone()),
+            }
+        };
         self.reading = self.authorizer.reading(
-            &catalogue,
+            &told.catalogue,
             facts.search_path,
             &facts.role,
             facts.standard_conforming_strings,
         );
         Heard::Instead
+    }
+
+    /// The names whose stamp this is, if they are known.
+    fn known_by(&self, stamp: &str, shared: &Told) -> Option<Told> {
+        let catalogue = match &self.source {
+            _ if *shared.stamp == *stamp => &shared.catalogue,
+            Source::Own { stamp: own, .. } if **own == *stamp => &self.reading.catalogue,
+            Source::Own { .. } | Source::Shared => return None,
+        };
+        Some(Told {
+            catalogue: catalogue.clone(),
+            stamp: stamp.into(),
+        })
     }
 
     /// Remembers what a statement that now runs may change, before anything else is judged.
@@ -236,6 +312,13 @@ impl Dialogue {
         for statement in judged.statements() {
             let body = runs(statement);
             moves |= statement.moves_names || body.moves_names;
+            if statement
+                .effects
+                .iter()
+                .any(|effect| effect.action.group() == "define")
+            {
+                self.ask_about = About::Names;
+            }
             self.plain &= statement.plain && body.plain;
             for change in &statement.changes {
                 match change {
@@ -274,6 +357,14 @@ impl Dialogue {
             self.doubt = Doubt::Dirty;
         }
     }
+}
+
+fn outrun() -> Refusal {
+    Refusal::new(
+        Reason::NotUnderstood,
+        "names have changed since this transaction began, and its connection tells them as they were then",
+    )
+    .hint("begin the transaction again, or use the isolation level `read committed`")
 }
 
 /// What a statement leaves to be run later, if it is a PREPARE or DECLARE; else itself.
