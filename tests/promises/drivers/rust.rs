@@ -1,7 +1,16 @@
-//! tokio-postgres: prepared statements, its questions about types, COPY both ways, pipelines, cancelling.
+//! The drivers in Rust. tokio-postgres: prepared statements, its questions about types, COPY both ways, pipelines,
+//! cancelling. sqlx: a pool, its cache of statements, types it has to ask for, COPY, and migrations under its lock.
 
 use futures_util::{SinkExt, TryStreamExt};
 use postern_tests::Login;
+
+use sqlx_core::connection::{ConnectOptions, Connection};
+use sqlx_core::executor::Executor;
+use sqlx_core::migrate::Migrator;
+use sqlx_core::query::query;
+use sqlx_core::raw_sql::raw_sql;
+use sqlx_core::row::Row;
+use sqlx_postgres::{PgConnectOptions, PgPoolOptions, PgSslMode};
 
 use super::{House, WRITES, may};
 
@@ -67,4 +76,113 @@ fn tokio_postgres_needs_session_basics_and_for_its_types_introspection() {
                 .is_err()
         );
     });
+}
+
+/// How sqlx is told to come to the gateway.
+fn sqlx_options(house: &House, left_out: Option<&str>) -> PgConnectOptions {
+    PgConnectOptions::new_without_pgpass()
+        .host("localhost")
+        .port(house.world.port)
+        .username("postern")
+        .password(&house.token(left_out))
+        .database(&house.world.database)
+        .ssl_mode(PgSslMode::VerifyFull)
+        .ssl_root_cert(house.world.folder.join("link-ca.pem"))
+}
+
+#[test]
+fn sqlx_needs_session_basics_and_for_types_of_the_database_introspection() {
+    let house = House::granting(&["session-basics", "introspection"], &[may(WRITES, &["orders"])]);
+    let world = &house.world;
+    let setup = "create type mood as enum ('sad', 'fine'); alter table orders add column mood mood";
+    world
+        .cluster
+        .sql(&world.database, &format!("set role shop_owner; {setup}"))
+        .expect("a column");
+    world.block_on(async {
+        let pool = PgPoolOptions::new()
+            .max_connections(3)
+            .connect_with(sqlx_options(&house, None))
+            .await
+            .unwrap();
+        for id in (1..=20).chain(1..=20) {
+            let row = query("select id, status from orders where id = $1").bind(id);
+            assert_eq!(row.fetch_one(&pool).await.unwrap().get::<i32, _>("id"), id);
+        }
+        // The type of a column that it does not know is asked of the catalogue, behind its back.
+        let row = query("select mood::text as mood, mood as own from orders where id = $1").bind(1);
+        assert_eq!(
+            row.fetch_one(&pool)
+                .await
+                .unwrap()
+                .get::<Option<String>, _>("mood"),
+            None
+        );
+        let mut transaction = pool.begin().await.unwrap();
+        let insert = query("insert into orders (id, customer_id) values ($1, $2)")
+            .bind(8000)
+            .bind(1);
+        assert_eq!(
+            insert.execute(&mut *transaction).await.unwrap().rows_affected(),
+            1
+        );
+        let mut inner = transaction.begin().await.unwrap();
+        let twice = query("insert into orders (id, customer_id) values (8000, 1)")
+            .execute(&mut *inner)
+            .await;
+        assert_eq!(
+            twice.unwrap_err().into_database_error().unwrap().code().unwrap(),
+            "23505"
+        );
+        inner.rollback().await.unwrap();
+        let mut into = transaction
+            .copy_in_raw("copy orders (id, customer_id) from stdin")
+            .await
+            .unwrap();
+        into.send(&b"8001\t1\n8002\t2\n"[..]).await.unwrap();
+        assert_eq!(into.finish().await.unwrap(), 2);
+        let from = transaction
+            .copy_out_raw("copy (select id from orders where id >= 8000) to stdout")
+            .await;
+        let copied: Vec<_> = from.unwrap().try_collect().await.unwrap();
+        assert_eq!(copied.concat(), b"8000\n8001\n8002\n");
+        transaction.rollback().await.unwrap();
+        let several = "select id from orders where id = 1; select id from orders where id = 2";
+        assert_eq!(raw_sql(several).fetch_all(&pool).await.unwrap().len(), 2);
+        let refused = pool.execute("select email from customers").await.unwrap_err();
+        assert_eq!(refused.into_database_error().unwrap().code().unwrap(), "42501");
+        pool.close().await;
+    });
+}
+
+#[test]
+fn sqlx_migrations_need_migrations_and_their_lock_is_served() {
+    let house = House::granting(&["session-basics", "introspection", "migrations"], &[]);
+    let world = &house.world;
+    let folder = world.folder.join("sqlx");
+    std::fs::create_dir(&folder).unwrap();
+    for (name, text) in [
+        (
+            "1_shelves.sql",
+            "create table shelves (id int primary key); create index on shelves (id);",
+        ),
+        (
+            "2_labels.sql",
+            "alter table shelves add column label text not null default 'none';",
+        ),
+    ] {
+        std::fs::write(folder.join(name), text).unwrap();
+    }
+    world.block_on(async {
+        let migrator = Migrator::new(folder.clone()).await.unwrap();
+        for left_out in [Some("migrations"), None, None] {
+            let mut connection = sqlx_options(&house, left_out).connect().await.unwrap();
+            let done = migrator.run(&mut connection).await;
+            assert_eq!(done.is_ok(), left_out.is_none(), "{done:?}");
+            connection.close().await.unwrap();
+        }
+    });
+    let columns = "select count(*) from pg_attribute where attrelid = 'shelves'::regclass and attnum > 0";
+    let counted = world.cluster.sql(&world.database, columns).unwrap();
+    assert_eq!(counted.trim(), "2");
 }
