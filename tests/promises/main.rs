@@ -25,6 +25,7 @@ mod rows;
 mod same;
 mod sample;
 mod secrets;
+mod slow_control;
 mod soak;
 mod targets;
 mod times;

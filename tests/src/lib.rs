@@ -13,6 +13,7 @@ pub mod hostile;
 pub mod load;
 pub mod raw;
 pub mod rustls_connect;
+pub mod slow;
 mod world;
 
 pub use clients::{Heard, Login, claim, heard};
