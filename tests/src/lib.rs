@@ -4,6 +4,7 @@
 //! [`World::shared`] is the house most tests visit; [`World::start`] builds one of its own for tests that
 //! break something. Nothing stays behind: a watcher ends the binary and removes the folder with this process.
 
+pub mod between;
 mod clients;
 mod doors;
 pub mod faults;
