@@ -15,6 +15,7 @@ mod listener;
 mod names;
 mod panics;
 mod parameters;
+mod pieces;
 mod planes;
 mod policy;
 mod protocol;
