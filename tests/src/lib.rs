@@ -19,6 +19,6 @@ mod world;
 
 pub use clients::{Heard, Login, claim, heard};
 pub use doors::field;
-pub use files::{Planes, Wishes};
-pub use ground::{create_database, create_database_with, create_empty_database};
+pub use files::{Planes, Server, Wishes};
+pub use ground::{create_database, create_database_with, create_empty_database, installed};
 pub use world::{AUDIENCE, PATIENCE, Plane, World, binary};
