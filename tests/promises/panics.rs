@@ -110,4 +110,6 @@ fn a_panic_in_one_session_leaves_the_others_alive_and_its_own_ended_and_recorded
         gateway.stop().await;
         control.stop().await;
     });
+    // No process of its own watches over it any more.
+    std::fs::remove_dir_all(&world.folder).unwrap();
 }

@@ -244,6 +244,11 @@ fn a_setting_that_a_parameter_names_is_judged_by_the_value_of_each_bind() {
         assert_eq!(tags(&raw.until_ready().await), "CZ");
         assert_eq!(tags(&raw.until_ready().await), "2DCZ");
         assert_eq!(tags(&raw.query("rollback").await), "CZ");
+        // Parse and Bind in one go: the server has parsed it, and must still run nothing.
+        for (value, answered) in [("config_file", "1EZ"), ("TimeZone", "12DCZ")] {
+            let heard = say(&mut raw, "select current_setting($1)", 25, value).await;
+            assert_eq!(tags(&heard), answered, "{value}");
+        }
         // By EXECUTE no Bind has given a value.
         let heard = raw.query("execute ask('timezone')").await;
         assert_eq!(error(&heard, 'C'), "42501");

@@ -8,6 +8,9 @@ use std::path::PathBuf;
 
 use postern_tests::{Login, Planes, Wishes, World, field};
 
+/// What is done to a frame, by its place.
+type Change = fn(usize, &mut Vec<u8>);
+
 /// The frames of a spool file, and what follows them.
 fn frames(bytes: &[u8]) -> (Vec<Vec<u8>>, usize) {
     let (mut frames, mut at) = (Vec::new(), 0);
@@ -118,7 +121,7 @@ fn what_is_stored_stays_as_it_was_and_what_is_not_yet_sent_is_believed() {
 
 #[test]
 fn records_that_are_no_longer_their_own_are_refused_by_the_control_plane_and_nothing_stored_is_lost() {
-    let changes: [(&str, fn(usize, &mut Vec<u8>)); 4] = [
+    let changes: [(&str, Change); 4] = [
         ("no record at all", |_, frame| frame.fill(0xff)),
         ("another gateway's", |_, frame| {
             replace(frame, b"\x02gw", b"\x02zz")
@@ -146,6 +149,13 @@ fn records_that_are_no_longer_their_own_are_refused_by_the_control_plane_and_not
             texts(&world).iter().any(|text| text.contains("after_it"))
                 || log().contains("is not a record of this gateway")
         });
+        for line in log()
+            .lines()
+            .filter(|line| line.contains("WARN") || line.contains("ERROR"))
+            .take(6)
+        {
+            eprintln!("{line}");
+        }
         eprintln!(
             "{what}: {} records, {} before",
             world.stored_records().len(),
