@@ -149,13 +149,6 @@ fn records_that_are_no_longer_their_own_are_refused_by_the_control_plane_and_not
             texts(&world).iter().any(|text| text.contains("after_it"))
                 || log().contains("is not a record of this gateway")
         });
-        for line in log()
-            .lines()
-            .filter(|line| line.contains("WARN") || line.contains("ERROR"))
-            .take(6)
-        {
-            eprintln!("{line}");
-        }
         eprintln!(
             "{what}: {} records, {} before",
             world.stored_records().len(),
