@@ -16,7 +16,7 @@ use rustls::client::{WebPkiServerVerifier, verify_server_name};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
 use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use socket2::{SockRef, TcpKeepalive};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
@@ -28,6 +28,9 @@ use crate::tls;
 /// How long a peer may be silent below TCP before the connection is given up.
 const KEEPALIVE_SECONDS: u64 = 60;
 const USER_TIMEOUT_SECONDS: u64 = 90;
+
+/// A shorter password is a word like others, and is not looked for in what a target says.
+const SECRET_BYTES_MIN: usize = 8;
 
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -110,6 +113,20 @@ impl Credentials {
         Ok(credential.clone())
     }
 
+    /// The bytes without the passwords of this host, if they hold any: a target may know some and say them back.
+    pub fn withheld(&self, bytes: &[u8]) -> Option<Vec<u8>> {
+        let passwords = self.by_name.values().filter_map(|one| match &one.secret {
+            Secret::Password(password) => Some(password.expose_secret().as_bytes()),
+            Secret::Certificate | Secret::Trust => None,
+        });
+        let mut clean: Option<Vec<u8>> = None;
+        for password in passwords.filter(|password| password.len() >= SECRET_BYTES_MIN) {
+            let without = replaced(clean.as_deref().unwrap_or(bytes), password);
+            clean = without.or(clean);
+        }
+        clean
+    }
+
     /// Names of the credentials that send their secret without TLS, for a warning at start.
     pub fn without_tls(&self) -> impl Iterator<Item = &str> {
         self.by_name
@@ -117,6 +134,17 @@ impl Credentials {
             .filter(|one| one.verify == Verify::Disable)
             .map(|one| one.name.as_str())
     }
+}
+
+fn replaced(bytes: &[u8], secret: &[u8]) -> Option<Vec<u8>> {
+    let (mut kept, mut rest) = (Vec::new(), bytes);
+    while let Some(place) = rest.windows(secret.len()).position(|piece| piece == secret) {
+        let (before, found) = rest.split_at(place);
+        kept.extend_from_slice(before);
+        kept.extend_from_slice(b"***");
+        rest = found.get(secret.len()..).unwrap_or_default();
+    }
+    (rest.len() < bytes.len()).then(|| [kept.as_slice(), rest].concat())
 }
 
 fn load_one(name: &str, entry: &config::Credential, reading: u64) -> Result<Credential, Error> {

@@ -16,19 +16,19 @@ SELECT $1payload FROM secret
 SELECT 1.5e, ssn FROM customers
 === serve: a real number with an exponent
 SELECT 1.5e3
-=== refuse: JSON_TABLE where the server has none
+=== refuse before 17: JSON_TABLE where the server has none
 SELECT * FROM json_table('[1]', '$[*]' COLUMNS (a int PATH '$')) t
 === refuse: JSON_TABLE over a hidden column
 SELECT t.a FROM customers, json_table(ssn::jsonb, '$[*]' COLUMNS (a int PATH '$')) t
-=== refuse: JSON_VALUE where the server would look for somebody's function
+=== refuse before 17: JSON_VALUE where the server would look for somebody's function
 SELECT json_value('{"a":1}'::jsonb, '$.a')
-=== refuse: JSON_QUERY where the server would look for somebody's function
+=== refuse before 17: JSON_QUERY where the server would look for somebody's function
 SELECT json_query('{"a":1}'::jsonb, '$.a')
-=== refuse: JSON_EXISTS where the server would look for somebody's function
+=== refuse before 17: JSON_EXISTS where the server would look for somebody's function
 SELECT json_exists('{"a":1}'::jsonb, '$.a')
-=== refuse: JSON_SCALAR where the server would look for somebody's function
+=== refuse before 17: JSON_SCALAR where the server would look for somebody's function
 SELECT json_scalar(1)
-=== refuse: JSON_SERIALIZE where the server would look for somebody's function
+=== refuse before 17: JSON_SERIALIZE where the server would look for somebody's function
 SELECT json_serialize('{}')
 === refuse: JSON_OBJECT by the standard's grammar
 SELECT json_object('ssn': ssn) FROM customers
@@ -48,7 +48,7 @@ MERGE INTO orders o USING customers c ON c.id = o.id WHEN MATCHED THEN UPDATE SE
 MERGE INTO orders o USING customers c ON c.id = o.id WHEN NOT MATCHED BY SOURCE THEN DELETE
 === refuse: RETURNING with names for old and new
 UPDATE orders SET status = 'x' WHERE id = 1 RETURNING WITH (OLD AS o) o.status, (SELECT max(ssn) FROM customers)
-=== refuse: SYSTEM_USER where it is a name
+=== refuse before 16: SYSTEM_USER where it is a name
 SELECT system_user
 === refuse: SYSTEM_USER called as somebody's function
 SELECT system_user()

@@ -2,6 +2,8 @@
 
 import java.io.StringReader;
 import java.io.StringWriter;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.sql.Connection;
 import java.sql.DatabaseMetaData;
 import java.sql.DriverManager;
@@ -10,6 +12,7 @@ import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Savepoint;
 import java.sql.Statement;
+import java.util.Base64;
 import java.util.Properties;
 import org.postgresql.PGConnection;
 import org.postgresql.util.PSQLException;
@@ -21,7 +24,13 @@ class Jdbc {
             + environment.get("PGDATABASE");
         var properties = new Properties();
         properties.setProperty("user", environment.get("PGUSER"));
-        properties.setProperty("password", environment.get("PGPASSWORD"));
+        var certificate = environment.get("PGSSLCERT");
+        if (new java.io.File(certificate).exists()) {
+            properties.setProperty("sslcert", certificate);
+            properties.setProperty("sslkey", inBinary(environment.get("PGSSLKEY")));
+        } else {
+            properties.setProperty("password", environment.get("PGPASSWORD"));
+        }
         properties.setProperty("sslmode", environment.get("PGSSLMODE"));
         properties.setProperty("sslrootcert", environment.get("PGSSLROOTCERT"));
         properties.setProperty("ApplicationName", "jdbc");
@@ -30,6 +39,14 @@ class Jdbc {
             work(connection);
             metadata(connection);
         }
+    }
+
+    /** It reads the bytes of PKCS #8, without the letters around them that everybody else's keys have. */
+    static String inBinary(String key) throws Exception {
+        var letters = Files.readString(Path.of(key)).replaceAll("-----[A-Z ]+-----|\\s", "");
+        var binary = Path.of(key + ".pk8");
+        Files.write(binary, Base64.getDecoder().decode(letters));
+        return binary.toString();
     }
 
     static void work(Connection connection) throws Exception {

@@ -2,9 +2,12 @@
 import fs from "node:fs";
 import pg from "pg";
 
+const { PGSSLCERT, PGSSLKEY } = process.env;
+const read = (file) => fs.readFileSync(file, "utf8");
+const evidence = fs.existsSync(PGSSLCERT) ? { cert: read(PGSSLCERT), key: read(PGSSLKEY) } : {};
 const pool = new pg.Pool({
   host: process.env.PGHOST,
-  ssl: { ca: fs.readFileSync(process.env.PGSSLROOTCERT, "utf8") },
+  ssl: { ca: read(process.env.PGSSLROOTCERT), ...evidence },
   statement_timeout: 20000,
   max: 3,
 });

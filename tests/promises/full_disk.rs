@@ -8,17 +8,17 @@ use postern_tests::raw::{Raw, error, query, status, tags};
 use postern_tests::{Login, Planes, Wishes, World, field};
 
 /// What was asked by one session, and how it went.
-struct Asked<'a> {
+pub struct Asked<'a> {
     world: &'a World,
     raw: Raw,
-    ran: Vec<String>,
-    refused: Vec<String>,
+    pub ran: Vec<String>,
+    pub refused: Vec<String>,
     /// The longest that a refusal took.
     slowest: Duration,
 }
 
 impl<'a> Asked<'a> {
-    fn by(world: &'a World) -> Asked<'a> {
+    pub fn by(world: &'a World) -> Asked<'a> {
         let token = world.token("all", &[]);
         Asked {
             world,
@@ -30,7 +30,7 @@ impl<'a> Asked<'a> {
     }
 
     /// Whether the next statement was served; what is not is refused as it must be.
-    fn ask(&mut self) -> bool {
+    pub fn ask(&mut self) -> bool {
         let name = format!("asked_{}_", self.ran.len() + self.refused.len());
         let begun = Instant::now();
         let heard = self
@@ -48,7 +48,7 @@ impl<'a> Asked<'a> {
         false
     }
 
-    fn until_refused(&mut self) {
+    pub fn until_refused(&mut self) {
         while self.ask() {
             assert!(self.ran.len() < 5_000, "it never refuses");
         }
@@ -66,14 +66,14 @@ impl<'a> Asked<'a> {
     }
 
     /// Asks on until it is served, and says how long that took.
-    fn until_served(&mut self) -> Duration {
+    pub fn until_served(&mut self) -> Duration {
         let begun = Instant::now();
         self.world.until("it serves again", || self.ask());
         begun.elapsed()
     }
 
     /// What ran has one record, and what was refused never reached the server.
-    fn check(self) {
+    pub fn check(self) {
         let last = self.ran.last().expect("some ran");
         self.world.until_recorded("the last one", |record| {
             field(record, "kind") == "intent" && field(record, "text").contains(last)
@@ -239,7 +239,7 @@ fn what_the_disk_says_it_lost_is_not_taken_for_written_until_a_restart() {
 }
 
 /// Bytes of a process that are in memory.
-fn resident_bytes(pid: u32) -> u64 {
+pub fn resident_bytes(pid: u32) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("it runs");
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
     let kilobytes = line.and_then(|line| line.trim().strip_suffix("kB"));

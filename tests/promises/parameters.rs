@@ -2,8 +2,10 @@
 
 use std::sync::OnceLock;
 
-use postern_tests::raw::{Message, Raw, bind_value, error, execute, parse_typed, sync, tags};
-use postern_tests::{Login, Wishes, World, create_database_with};
+use postern_tests::raw::{
+    Message, Raw, bind_value, error, execute, message, parse, parse_typed, query, sync, tags,
+};
+use postern_tests::{Login, Wishes, World, create_database_with, field};
 
 /// A database where each value of `checked` leaves a trace, and each of `drifting` moves what `page` means.
 fn world() -> &'static World {
@@ -168,6 +170,118 @@ fn what_a_domains_check_moves_is_seen_where_a_value_is_written() {
             );
         }
     });
+}
+
+/// A Bind of one value in this format; no value is NULL.
+fn bind_as(portal: &str, statement: &str, format: u8, value: Option<&str>) -> Vec<u8> {
+    let mut body = format!("{portal}\0{statement}\0").into_bytes();
+    body.extend([0, 1, 0, format, 0, 1]);
+    let length = value.map_or(u32::MAX, |value| u32::try_from(value.len()).unwrap());
+    body.extend(length.to_be_bytes());
+    body.extend(value.unwrap_or_default().bytes().chain([0, 0]));
+    message('B', &body)
+}
+
+#[test]
+fn a_setting_that_a_parameter_names_is_judged_by_the_value_of_each_bind() {
+    const ASK: &str = "select current_setting($1::varchar) as told_by_value";
+    let world = world();
+    let token = world.token("report", &[]);
+    world.block_on(async {
+        let mut raw = Raw::log_in(world, &token).await;
+        raw.send(&[parse("ask", ASK), sync()]).await;
+        assert_eq!(tags(&raw.until_ready().await), "1Z");
+        for (value, answered) in [
+            ("TimeZone", "2DCZ"),
+            ("config_file", "EZ"),
+            ("timezone", "2DCZ"),
+            ("CONFIG_FILE", "EZ"),
+            ("timezone ", "EZ"),
+            ("", "EZ"),
+        ] {
+            raw.send(&[bind_value("ask", value), execute("", 0), sync()])
+                .await;
+            let heard = raw.until_ready().await;
+            assert_eq!(tags(&heard), answered, "{value}");
+            if answered == "EZ" {
+                assert_eq!(error(&heard, 'C'), "42501", "{value}");
+            }
+        }
+        let told = bind_value("ask", "config_file");
+        raw.send(&[told, execute("", 0), sync()]).await;
+        let heard = raw.until_ready().await;
+        assert!(
+            error(&heard, 'M').contains("show setting config_file"),
+            "{heard:?}"
+        );
+        // What is no text or nothing at all counts as every setting.
+        for (format, value) in [(1, Some("timezone")), (0, None), (1, None)] {
+            raw.send(&[bind_as("", "ask", format, value), execute("", 0), sync()])
+                .await;
+            let heard = raw.until_ready().await;
+            assert_eq!(
+                (tags(&heard).as_str(), error(&heard, 'C').as_str()),
+                ("EZ", "42501")
+            );
+        }
+        // Two portals of one statement stand beside each other, each with its own judgement.
+        raw.send(&[
+            bind_as("one", "ask", 0, Some("timezone")),
+            bind_as("two", "ask", 0, Some("data_directory")),
+            execute("one", 0),
+            execute("two", 0),
+            sync(),
+        ])
+        .await;
+        assert_eq!(tags(&raw.until_ready().await), "2EZ");
+        raw.send(&[
+            query("begin"),
+            bind_as("one", "ask", 0, Some("timezone")),
+            execute("one", 0),
+            sync(),
+        ])
+        .await;
+        assert_eq!(tags(&raw.until_ready().await), "CZ");
+        assert_eq!(tags(&raw.until_ready().await), "2DCZ");
+        assert_eq!(tags(&raw.query("rollback").await), "CZ");
+        // Parse and Bind in one go: the server has parsed it, and must still run nothing.
+        for (value, answered) in [("config_file", "1EZ"), ("TimeZone", "12DCZ")] {
+            let heard = say(&mut raw, "select current_setting($1)", 25, value).await;
+            assert_eq!(tags(&heard), answered, "{value}");
+        }
+        // By EXECUTE no Bind has given a value.
+        let heard = raw.query("execute ask('timezone')").await;
+        assert_eq!(error(&heard, 'C'), "42501");
+        for sql in [
+            "select current_setting($1), $1::name",
+            "select current_setting($1), ssn from customers",
+            "prepare inner_ask as select current_setting($1)",
+        ] {
+            let heard = say(&mut raw, sql, 25, "timezone").await;
+            assert_eq!(
+                (tags(&heard).as_str(), error(&heard, 'C').as_str()),
+                ("EZ", "42501"),
+                "{sql}"
+            );
+        }
+        let heard = say(
+            &mut raw,
+            "select current_setting($1)",
+            number_of("checked"),
+            "timezone",
+        )
+        .await;
+        assert_eq!(error(&heard, 'C'), "42501");
+    });
+    let log = world.server_log();
+    let ran = log
+        .iter()
+        .filter(|line| line.contains("execute") && line.contains("told_by_value"));
+    assert_eq!(ran.count(), 3, "only what was permitted has run");
+    let record = world.until_recorded("the setting's name", |record| {
+        field(record, "kind") == "intent" && field(record, "text").contains("told_by_value")
+    });
+    assert!(record.to_string().contains("timezone"), "{record}");
 }
 
 #[test]

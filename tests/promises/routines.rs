@@ -1,11 +1,9 @@
 //! What we know of PostgreSQL's own names is what its oldest and newest supported servers really have.
 
 use std::collections::BTreeSet;
-use std::fs::{self, Permissions};
-use std::os::unix::fs::PermissionsExt;
-use std::process::Command;
 
-use postern::dev::cluster::{Cluster, Options};
+use postern::dev::cluster::Cluster;
+use postern_tests::installed;
 
 const ROUTINES: &str = include_str!("../../proxy/sql/src/routines.txt");
 const BUILT_IN: &str = include_str!("../../proxy/sql/src/built_in.txt");
@@ -63,34 +61,7 @@ pub fn servers() -> &'static [Cluster; 2] {
 }
 
 fn start(version: u32) -> Cluster {
-    let machine = match std::env::consts::ARCH {
-        "aarch64" => "arm64",
-        _ => "x64",
-    };
-    let packages = concat!(env!("CARGO_MANIFEST_DIR"), "/clients/node_modules");
-    let installed = format!("{packages}/postgres-{version}-{machine}/native");
-    assert!(
-        fs::exists(&installed).unwrap(),
-        "run tests/clients/prepare first, as `make test` does"
-    );
-    let folder = tempfile::Builder::new()
-        .prefix("postern-tests-")
-        .permissions(Permissions::from_mode(0o711))
-        .tempdir()
-        .unwrap()
-        .keep();
-    // The unprivileged user that runs it need not be able to reach the repository.
-    let copied = Command::new("cp")
-        .args(["-R", &installed])
-        .arg(folder.join("native"))
-        .status()
-        .unwrap();
-    assert!(copied.success());
-    let mut options = Options::new(folder.join("cluster"));
-    options.binaries = Some(folder.join("native/bin"));
-    // The cluster's own watcher removes it, since nothing drops what is static.
-    options.removed_if_killed = Some(folder);
-    let cluster = Cluster::start(options).unwrap();
+    let cluster = Cluster::start(installed(version)).unwrap();
     let answered = cluster.sql("postgres", "show server_version_num").unwrap();
     assert!(answered.starts_with(&version.to_string()), "{answered}");
     cluster

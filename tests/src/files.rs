@@ -25,6 +25,7 @@ const ROLES: [&str; 5] = [
 #[derive(Clone, Debug, Default)]
 pub struct Wishes {
     pub planes: Planes,
+    pub server: Server,
     /// Lines of `limits:` in the gateway's section.
     pub limits: String,
     /// Lines of the gateway's section itself.
@@ -50,6 +51,16 @@ pub enum Planes {
     Together,
     /// `postern control` and `postern proxy`, so that one can go without the other.
     Apart,
+}
+
+/// Which PostgreSQL server is the target.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Server {
+    /// The machine's own.
+    #[default]
+    Machine,
+    /// The newest that we support.
+    Newest,
 }
 
 /// What the gateway must know of the control plane's keys before either starts.

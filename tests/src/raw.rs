@@ -1,5 +1,8 @@
 //! A client that speaks the protocol message by message, and wrongly where a test wants it to.
 
+use std::sync::Arc;
+
+use rustls::ClientConfig;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
@@ -28,11 +31,7 @@ impl Raw {
 
     /// The same on a connection on which something may have been said before.
     pub async fn secure_over(world: &World, mut socket: TcpStream, login: Login<'_>) -> Raw {
-        socket
-            .write_all(&[0, 0, 0, 8, 4, 210, 22, 47])
-            .await
-            .expect("the request");
-        assert_eq!(socket.read_u8().await.expect("an answer"), b'S');
+        ask_for_tls(&mut socket).await;
         Raw::over(world, socket, login, &[]).await
     }
 
@@ -46,6 +45,19 @@ impl Raw {
 
     async fn over(world: &World, socket: TcpStream, login: Login<'_>, alpn: &[&[u8]]) -> Raw {
         let config = client_config(&world.folder.join("link-ca.pem"), login, alpn);
+        Raw::handshake(socket, config).await
+    }
+
+    /// TLS by SSLRequest with a configuration that may have been here before.
+    pub async fn secure_with(world: &World, config: Arc<ClientConfig>) -> Raw {
+        let mut socket = TcpStream::connect(("127.0.0.1", world.port))
+            .await
+            .expect("a connection");
+        ask_for_tls(&mut socket).await;
+        Raw::handshake(socket, config).await
+    }
+
+    async fn handshake(socket: TcpStream, config: Arc<ClientConfig>) -> Raw {
         let name = "localhost".try_into().expect("a name");
         Raw {
             stream: TlsConnector::from(config)
@@ -132,6 +144,12 @@ impl Raw {
         self.send(&[query(sql)]).await;
         self.until_ready().await
     }
+}
+
+async fn ask_for_tls(socket: &mut TcpStream) {
+    let request = [0, 0, 0, 8, 4, 210, 22, 47];
+    socket.write_all(&request).await.expect("the request");
+    assert_eq!(socket.read_u8().await.expect("an answer"), b'S');
 }
 
 /// The types of messages, in order: `1 2 D C Z`.

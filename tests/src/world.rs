@@ -12,8 +12,8 @@ use postern::dev::cluster::Cluster;
 use postern::dev::issuer::Issuer;
 use rustix::process::{Signal, kill_process};
 
-use crate::files::{Planes, Wishes};
-use crate::ground::{create_database, ground};
+use crate::files::{Planes, Server, Wishes};
+use crate::ground::{create_database, ground, newest};
 
 pub const AUDIENCE: &str = "https://postern.test";
 /// Nothing here takes this long unless it never comes.
@@ -61,14 +61,18 @@ impl World {
         static DATABASES: AtomicU32 = AtomicU32::new(1);
         let ground = ground();
         let database = format!("shop{}", DATABASES.fetch_add(1, Ordering::Relaxed));
-        create_database(&ground.cluster, &database);
+        let cluster = match wishes.server {
+            Server::Machine => &ground.cluster,
+            Server::Newest => newest(),
+        };
+        create_database(cluster, &database);
         let folder = tempfile::Builder::new()
             .prefix("postern-world-")
             .tempdir()
             .expect("a folder")
             .keep();
         let mut world = World {
-            cluster: &ground.cluster,
+            cluster,
             issuer: &ground.issuer,
             trust: &ground.trust,
             folder,

@@ -9,6 +9,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use crate::routines::Class;
+use crate::settings;
 
 /// Everything one text asks for, statement by statement; empty for an empty query.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -16,6 +17,45 @@ pub struct Analysis {
     pub statements: Vec<Statement>,
     /// Schemas that a name was looked up in but that the catalogue does not hold: read them and analyse again.
     pub schemas_unread: BTreeSet<String>,
+    /// The parameters whose values, sent as text, name settings to show and do nothing else.
+    pub named_by: BTreeSet<u16>,
+}
+
+impl Analysis {
+    /// The same once values are known that parameters name settings by; each is a plain name.
+    #[must_use]
+    pub fn bound(&self, values: &[(u16, &str)]) -> Analysis {
+        let mut bound = self.clone();
+        for statement in &mut bound.statements {
+            for effect in &mut statement.effects {
+                let Detail::SettingOf(parameter) = effect.detail else {
+                    continue;
+                };
+                let mut values = values.iter().filter(|(number, _)| *number == parameter);
+                if let Some((_, name)) = values.next().filter(|_| self.named_by.contains(&parameter)) {
+                    effect.detail = Detail::Setting {
+                        name: settings::canonical(name).into(),
+                        value: None,
+                    };
+                }
+            }
+        }
+        bound
+    }
+
+    /// The same without the effects that a value has yet to name.
+    #[must_use]
+    pub fn without_named(&self) -> Analysis {
+        let mut known = self.clone();
+        let is_named = |effect: &Effect| match effect.detail {
+            Detail::SettingOf(parameter) => self.named_by.contains(&parameter),
+            _ => false,
+        };
+        for statement in &mut known.statements {
+            statement.effects.retain(|effect| !is_named(effect));
+        }
+        known
+    }
 }
 
 /// One statement of a text.
@@ -87,6 +127,8 @@ pub enum Detail {
         name: Arc<str>,
         value: Option<Arc<str>>,
     },
+    /// For `show`: the setting that the parameter of this number names, whichever that is.
+    SettingOf(u16),
     /// For `set`: the setting goes back to what the session began with; `*` stands for all of them.
     Reset(Arc<str>),
     /// For `lock`: the lock mode, such as `access share`.

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::effect::{Action, Analysis, Detail, Effect, Object};
+use crate::lexer::{Kind, Lexer};
 use crate::{Catalogue, Class, Reading, Rejection};
 
 /// PostgreSQL numbers what users make from here on (`FirstNormalObjectId`).
@@ -24,6 +25,10 @@ const NAME_TYPES: [(&str, [u32; 2]); 12] = [
     ("regcollation", [4191, 4192]),
     ("regdatabase", [8326, 8327]),
 ];
+
+/// Built-in types whose values say as a text what they were sent as, or a number, and no number names a setting:
+/// the whole numbers, `text` and `varchar`.
+const PLAIN_TYPES: [u32; 5] = [20, 21, 23, 25, 1043];
 
 /// What is known of a type by its number.
 enum Known<'c> {
@@ -58,6 +63,9 @@ impl Catalogue {
 
 /// Adds to the one statement of a Parse what the types of its parameters run, as a cast to them would.
 pub(crate) fn add(analysis: &mut Analysis, reading: &Reading<'_>, types: &[u32]) -> Result<(), Rejection> {
+    if types.iter().any(|number| !PLAIN_TYPES.contains(number)) {
+        analysis.named_by.clear();
+    }
     for number in types {
         let known = reading.catalogue.type_by(*number).ok_or_else(|| {
             Rejection::not_understood(format!("the parameter type of number {number} is not known"))
@@ -88,6 +96,33 @@ pub(crate) fn add(analysis: &mut Analysis, reading: &Reading<'_>, types: &[u32])
         }
     }
     Ok(())
+}
+
+/// The parameters that stand at these places and nowhere else: another place may give one a type of its own, and
+/// with it another text.
+pub(crate) fn nowhere_else(
+    text: &str,
+    reading: &Reading<'_>,
+    places: &BTreeSet<(u16, usize)>,
+) -> BTreeSet<u16> {
+    let mut numbers: BTreeSet<u16> = places.iter().map(|(number, _)| *number).collect();
+    if numbers.is_empty() {
+        return numbers;
+    }
+    for token in Lexer::new(text, reading.standard_conforming_strings) {
+        if token.kind != Kind::Parameter {
+            continue;
+        }
+        let number = token.text(text).and_then(|text| text.get(1..)?.parse().ok());
+        match number {
+            Some(number) if places.contains(&(number, token.span.start)) => {}
+            Some(number) => {
+                numbers.remove(&number);
+            }
+            None => numbers.clear(),
+        }
+    }
+    numbers
 }
 
 fn casts_to<'c>(

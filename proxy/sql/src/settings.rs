@@ -25,6 +25,13 @@ pub fn canonical(name: &str) -> String {
     }
 }
 
+/// Whether a value names a setting as it stands, whatever kind of text the server takes it for.
+pub fn is_plain_name(value: &str) -> bool {
+    const NAME_BYTES_MAX: usize = 63;
+    let belongs = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.');
+    (1..=NAME_BYTES_MAX).contains(&value.len()) && value.bytes().all(belongs)
+}
+
 /// Whether setting it may change which object a name means, or how a text is read.
 pub fn moves_names(name: &str) -> bool {
     name == "*" || TRACKED.contains(&name)

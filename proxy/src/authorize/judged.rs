@@ -19,6 +19,8 @@ const REFUSED_EFFECTS_SHOWN_MAX: usize = 4;
 pub struct Judged {
     pub(super) text: Box<str>,
     pub(super) types: Box<[u32]>,
+    /// What a Bind gave the parameters that name something, as far as it is judged.
+    pub(super) values: Box<[(u16, Box<str>)]>,
     pub(super) reading: u64,
     pub(super) view: u64,
     pub(super) answered: Rc<Answered>,
@@ -43,6 +45,12 @@ impl Judged {
     /// The types of its parameters, by number, where the client gave them.
     pub fn types(&self) -> &[u32] {
         &self.types
+    }
+
+    /// The parameters whose values decide what is refused without them; empty where they change nothing.
+    pub fn waits_for(&self) -> impl Iterator<Item = u16> {
+        let waits = self.values.is_empty() && self.refusal().is_some();
+        self.analysis.named_by.iter().copied().filter(move |_| waits)
     }
 
     pub fn statements(&self) -> &[Statement] {

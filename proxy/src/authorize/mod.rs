@@ -195,20 +195,66 @@ impl Authorizer {
         let key = KeyRef {
             text,
             types,
+            values: &[],
             reading: reading.id,
             view: view.id,
         };
-        if let Some(judged) = self.judged.borrow().get(&key) {
+        self.recalled(&key, || self.judge_anew(view, reading, text, types))
+    }
+
+    /// The same with the values of a Bind, where the judgement [waits for](Judged::waits_for) them: each is one
+    /// of those parameters, and a plain name.
+    pub fn judge_bound(
+        &self,
+        view: &View,
+        reading: &Reading,
+        judged: &Judged,
+        values: &[(u16, &str)],
+    ) -> Rc<Judged> {
+        let key = KeyRef {
+            text: &judged.text,
+            types: &judged.types,
+            values,
+            reading: reading.id,
+            view: view.id,
+        };
+        self.recalled(&key, || {
+            let unbound = self.judge(view, reading, &judged.text, &judged.types);
+            let analysis = unbound.analysis.bound(values);
+            let answered = self.answers.of(view, &analysis);
+            Judged {
+                text: judged.text.clone(),
+                types: judged.types.clone(),
+                values: key.to_key().values,
+                reading: reading.id,
+                view: view.id,
+                part: self.text_part(view, reading, &judged.text, &answered),
+                answered,
+                analysis,
+            }
+        })
+    }
+
+    /// What was judged before, judged under this view and reading, with the values that it was judged with.
+    pub fn judge_again(&self, view: &View, reading: &Reading, judged: &Judged) -> Rc<Judged> {
+        let again = self.judge(view, reading, &judged.text, &judged.types);
+        if judged.values.is_empty() || again.waits_for().next().is_none() {
+            return again;
+        }
+        let values: Vec<(u16, &str)> = judged
+            .values
+            .iter()
+            .map(|(number, value)| (*number, &**value))
+            .collect();
+        self.judge_bound(view, reading, judged, &values)
+    }
+
+    fn recalled(&self, key: &KeyRef<'_>, judge: impl FnOnce() -> Judged) -> Rc<Judged> {
+        if let Some(judged) = self.judged.borrow().get(key) {
             return judged.clone();
         }
-        let judged = Rc::new(self.judge_anew(view, reading, text, types));
-        let key = Key {
-            text: text.into(),
-            types: types.into(),
-            reading: reading.id,
-            view: view.id,
-        };
-        self.judged.borrow_mut().insert(key, judged.clone());
+        let judged = Rc::new(judge());
+        self.judged.borrow_mut().insert(key.to_key(), judged.clone());
         judged
     }
 
@@ -260,12 +306,22 @@ impl Authorizer {
         judged: &Rc<Judged>,
         name: &str,
     ) -> Result<u64, Refusal> {
-        let answered = self.answer_now(recorder, view, judged)?;
+        let answered = match self.answer_so_far(view, judged) {
+            Some(answered) => answered,
+            None => self.answer_now(recorder, view, judged)?,
+        };
         let mut named = Vec::new();
         audit::put_text(39, name, &mut named);
         let parts = [&*recorder.part, &judged.part, &answered.part, &named];
         let noted = self.audit.note_before(Kind::Prepared, &parts);
         noted.map_err(|error| Refusal::from(&error))
+    }
+
+    /// The answer to what is known before the values are: whoever binds them is asked for the rest.
+    fn answer_so_far(&self, view: &View, judged: &Judged) -> Option<Rc<Answered>> {
+        judged.waits_for().next()?;
+        let answered = Answered::now(view, &judged.analysis.without_named());
+        matches!(answered.verdict, Verdict::Permitted).then(|| Rc::new(answered))
     }
 
     /// The answer that holds at this moment; or its refusal, recorded.
@@ -371,6 +427,7 @@ impl Authorizer {
         Judged {
             text: text.into(),
             types: types.into(),
+            values: Box::default(),
             reading: reading.id,
             view: view.id,
             answered,

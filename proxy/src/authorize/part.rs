@@ -46,6 +46,7 @@ pub(super) fn recorded(view: &View, effect: &Effect) -> RecordedEffect {
             Detail::Class(class) => class.name().to_owned(),
             // A value may be a secret; the name says enough.
             Detail::Setting { name, .. } | Detail::Reset(name) => name.to_string(),
+            Detail::SettingOf(_) => "*".to_owned(),
             Detail::Channel(channel) => channel.as_deref().unwrap_or("*").to_owned(),
             Detail::Language(language) => language.to_string(),
         },

@@ -11,6 +11,7 @@ use crate::config::Limits;
 pub(super) struct Key {
     pub(super) text: Box<str>,
     pub(super) types: Box<[u32]>,
+    pub(super) values: Box<[(u16, Box<str>)]>,
     pub(super) reading: u64,
     pub(super) view: u64,
 }
@@ -19,8 +20,25 @@ pub(super) struct Key {
 pub(super) struct KeyRef<'a> {
     pub(super) text: &'a str,
     pub(super) types: &'a [u32],
+    pub(super) values: &'a [(u16, &'a str)],
     pub(super) reading: u64,
     pub(super) view: u64,
+}
+
+impl KeyRef<'_> {
+    pub(super) fn to_key(&self) -> Key {
+        let values = self
+            .values
+            .iter()
+            .map(|(number, value)| (*number, Box::from(*value)));
+        Key {
+            text: self.text.into(),
+            types: self.types.into(),
+            values: values.collect(),
+            reading: self.reading,
+            view: self.view,
+        }
+    }
 }
 
 impl Equivalent<Key> for KeyRef<'_> {
@@ -31,6 +49,8 @@ impl Equivalent<Key> for KeyRef<'_> {
             // Element by element: mostly there are none, and comparing no bytes at the address of an empty slice
             // makes the processor suppress a fault, which takes ten times as long as the rest of this.
             && self.types.iter().eq(&*key.types)
+            && self.values.len() == key.values.len()
+            && self.values.iter().zip(&key.values).all(|(one, other)| one.0 == other.0 && *one.1 == *other.1)
     }
 }
 
@@ -56,7 +76,8 @@ pub(super) fn least_weight(limits: &Limits) -> u64 {
 
 impl Weighter<Key, Rc<Judged>> for TextBytes {
     fn weight(&self, key: &Key, judged: &Rc<Judged>) -> u64 {
-        self.least
-            .max((2 * (key.text.len() + 4 * key.types.len()) + judged.part.len() + 512) as u64)
+        let values: usize = key.values.iter().map(|(_, value)| value.len() + 32).sum();
+        let asked = key.text.len() + 4 * key.types.len() + values;
+        self.least.max((2 * asked + judged.part.len() + 512) as u64)
     }
 }

@@ -127,6 +127,10 @@ pub(super) fn ask(view: &View, effect: &Effect) -> Answer {
             context.value = value.as_deref();
             context.reset = Some(false);
         }
+        Detail::SettingOf(_) => {
+            context.setting = Some("*");
+            context.reset = Some(false);
+        }
         Detail::Reset(name) => {
             context.setting = Some(name);
             context.reset = Some(true);
@@ -138,7 +142,7 @@ pub(super) fn ask(view: &View, effect: &Effect) -> Answer {
     // What only the server will know may be whatever a rule forbids.
     let whole = effect.object == Object::EveryTable
         || matches!(&effect.detail, Detail::Setting { name, .. } if &**name == "*")
-        || effect.detail == Detail::Channel(None);
+        || matches!(effect.detail, Detail::SettingOf(_) | Detail::Channel(None));
     let question = Question {
         action: effect.action.name(),
         resource: resource(facts, &effect.object),

@@ -51,6 +51,7 @@ pub(super) fn words(effect: &Effect) -> String {
             value: Some(value),
         } => format!("{action} setting {name} to {value}"),
         Detail::Setting { name, value: None } => format!("{action} setting {name}"),
+        Detail::SettingOf(parameter) => format!("{action} the setting that parameter {parameter} names"),
         Detail::Reset(name) if &**name == "*" => "reset every setting".to_owned(),
         Detail::Reset(name) => format!("reset setting {name}"),
         Detail::Class(class) => format!("{action} {object}, a routine of class {}", class.name()),

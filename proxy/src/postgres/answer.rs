@@ -60,6 +60,19 @@ impl Dialogue {
 
     /// Takes one whole message of the server.
     pub fn server_says(&mut self, tag: u8, body: &[u8]) -> Heard {
+        let clean = if is_bulk(tag) {
+            None
+        } else {
+            self.credentials.withheld(body)
+        };
+        if clean.is_some() && !self.heard_secret {
+            self.heard_secret = true;
+            tracing::error!(
+                target = self.place.target,
+                "the target says a password of this gateway to its clients; it is withheld from them"
+            );
+        }
+        let body = clean.as_deref().unwrap_or(body);
         let heard = match tag {
             b'Z' => self.ready(body),
             b'E' => self.error(body),
@@ -81,6 +94,12 @@ impl Dialogue {
                 "copying both ways is not served by the gateway",
             ))),
             other => Err(Error::UnknownType(char::from(other))),
+        };
+        let heard = match heard {
+            // These come by themselves, and nothing is out of order without them.
+            Ok(Heard::Forward) if clean.is_some() && matches!(tag, b'S' | b'A') => Ok(Heard::Instead),
+            Ok(Heard::Forward) if clean.is_some() => Ok(out_of_place()),
+            heard => heard,
         };
         heard.unwrap_or_else(|error| {
             tracing::warn!(target = self.place.target, %error, "the target broke the protocol");

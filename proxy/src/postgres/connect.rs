@@ -291,8 +291,9 @@ fn refused(body: &[u8]) -> Error {
         .iter()
         .find(|(letter, _)| *letter == b'C')
         .map_or("", |(_, code)| *code);
+    let is_one = sqlstate.len() == 5 && sqlstate.bytes().all(|byte| byte.is_ascii_alphanumeric());
     Error::Refused {
-        sqlstate: sqlstate.to_owned(),
+        sqlstate: if is_one { sqlstate } else { "unknown" }.to_owned(),
     }
 }
 

@@ -79,8 +79,21 @@ pub(super) async fn warm_or_new(
 }
 
 /// The second lock: a role that reaches past every policy is not logged in as.
-pub(super) fn harmless(connected: &Connected, target: &Target, place: &Place) -> Result<(), Refusal> {
+pub(super) fn harmless(
+    connected: &Connected,
+    target: &Target,
+    place: &Place,
+    shared: &Shared,
+) -> Result<(), Refusal> {
     let facts = &connected.facts;
+    let credentials = shared.credentials.load();
+    let mut told = facts.dangers.iter().chain([&facts.server_encoding]);
+    if told.any(|text| credentials.withheld(text.as_bytes()).is_some()) {
+        return Err(Refusal::new(
+            Reason::Unavailable,
+            "what the target says of itself cannot be used",
+        ));
+    }
     if facts.role != place.role || facts.session_role != place.role || facts.client_encoding != "UTF8" {
         return Err(Refusal::new(
             Reason::Unavailable,

@@ -10,6 +10,7 @@ use crate::audit::Audit;
 use crate::authorize::{Authorizer, Judged, Permit, Reading, Recorder, View};
 use crate::config::Limits;
 use crate::refusal::Refusal;
+use crate::upstream::Credentials;
 
 use super::Place;
 use super::catalogue::SharedCatalogue;
@@ -24,7 +25,10 @@ pub(super) const OWN_PREFIX: &str = "_postern_";
 pub struct Dialogue {
     pub(super) limits: Arc<Limits>,
     pub(super) authorizer: Rc<Authorizer>,
-    pub(super) recorder: Recorder,
+    pub(super) recorder: Rc<Recorder>,
+    /// Whose secrets nobody hears, and whether the server has tried.
+    pub(super) credentials: Arc<Credentials>,
+    pub(super) heard_secret: bool,
     pub(super) place: Place,
     pub(super) view: Rc<View>,
     pub(super) reading: Rc<Reading>,
@@ -125,7 +129,8 @@ pub(super) struct Own {
 pub struct Opening {
     pub limits: Arc<Limits>,
     pub authorizer: Rc<Authorizer>,
-    pub recorder: Recorder,
+    pub recorder: Rc<Recorder>,
+    pub credentials: Arc<Credentials>,
     pub place: Place,
     pub view: Rc<View>,
     pub reading: Rc<Reading>,
@@ -142,6 +147,7 @@ impl Dialogue {
             limits,
             authorizer,
             recorder,
+            credentials,
             place,
             view,
             reading,
@@ -152,6 +158,8 @@ impl Dialogue {
             limits,
             authorizer,
             recorder,
+            credentials,
+            heard_secret: false,
             place,
             view,
             shared_before: reading.catalogue.clone(),
@@ -216,8 +224,10 @@ impl Dialogue {
         self.view.policy_epoch()
     }
 
-    /// The conversation is over; what was open in it closes as abandoned.
-    pub fn into_recorder(self) -> Recorder {
-        self.recorder
+    /// The gateway's file names other secrets now.
+    pub fn set_credentials(&mut self, newest: &Arc<Credentials>) {
+        if !Arc::ptr_eq(&self.credentials, newest) {
+            self.credentials = newest.clone();
+        }
     }
 }

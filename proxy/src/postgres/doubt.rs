@@ -83,7 +83,8 @@ impl Dialogue {
         if self.doubt == Doubt::Clean && judged.holds(&self.reading, &self.view) && !self.is_outrun() {
             return Ok(judged);
         }
-        self.judge(judged.text(), judged.types())
+        self.judge(judged.text(), judged.types())?;
+        Ok(self.authorizer.judge_again(&self.view, &self.reading, &judged))
     }
 
     /// Whether the text ends a transaction and goes on: the end may move names back, and only then the server

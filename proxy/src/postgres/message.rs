@@ -93,6 +93,7 @@ pub enum Frontend<'a> {
     Bind {
         portal: &'a str,
         statement: &'a str,
+        values: Values<'a>,
     },
     Describe {
         kind: Named,
@@ -129,6 +130,39 @@ impl Types<'_> {
     }
 }
 
+/// The values that a Bind gives the parameters: their formats and they themselves, as they were sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Values<'a>(&'a [u8]);
+
+impl<'a> Values<'a> {
+    /// The value of the parameter of this number, if it was sent as text and is not NULL.
+    pub fn text(self, number: u16) -> Option<&'a str> {
+        let place = usize::from(number).checked_sub(1)?;
+        let mut fields = Fields(self.0);
+        let formats = fields.count().ok()?;
+        let (formats, rest) = fields.0.split_at_checked(formats * 2)?;
+        let (formats, _) = formats.as_chunks::<2>();
+        // None is text for all, one is that one for all.
+        let format = match formats {
+            [] => [0, 0],
+            [only] => *only,
+            many => *many.get(place)?,
+        };
+        if format != [0, 0] {
+            return None;
+        }
+        let mut fields = Fields(rest);
+        let count = fields.count().ok()?;
+        if place >= count {
+            return None;
+        }
+        for _ in 0..place {
+            fields.value().ok()?;
+        }
+        std::str::from_utf8(fields.value().ok()??).ok()
+    }
+}
+
 /// What a Describe or Close names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Named {
@@ -156,8 +190,13 @@ impl<'a> Frontend<'a> {
             }
             b'B' => {
                 let (portal, statement) = (fields.text()?, fields.text()?);
+                let values = Values(fields.0);
                 fields.bind_values()?;
-                Frontend::Bind { portal, statement }
+                Frontend::Bind {
+                    portal,
+                    statement,
+                    values,
+                }
             }
             b'D' => {
                 let (kind, name) = fields.named()?;
@@ -247,14 +286,22 @@ impl<'a> Fields<'a> {
         self.skip(formats * 2)?;
         let values = self.count()?;
         for _ in 0..values {
-            // Minus one is NULL and carries no bytes; any other negative length is a lie.
-            match i32::from_be_bytes(self.u32()?.to_be_bytes()) {
-                -1 => {}
-                length => self.skip(usize::try_from(length).map_err(|_| Error::Length)?)?,
-            }
+            self.value()?;
         }
         let formats = self.count()?;
         self.skip(formats * 2)
+    }
+
+    /// A value behind its length; NULL is `None`.
+    fn value(&mut self) -> Result<Option<&'a [u8]>, Error> {
+        // Minus one is NULL and carries no bytes; any other negative length is a lie.
+        let length = match i32::from_be_bytes(self.u32()?.to_be_bytes()) {
+            -1 => return Ok(None),
+            length => usize::try_from(length).map_err(|_| Error::Length)?,
+        };
+        let (value, rest) = self.0.split_at_checked(length).ok_or(Error::Length)?;
+        self.0 = rest;
+        Ok(Some(value))
     }
 }
 
@@ -393,16 +440,48 @@ mod tests {
             put_text(body, "s");
             body.extend_from_slice(&[0, 0, 0, 1, 0, 0, 0, 3, b'a', b'b', b'c', 0, 0]);
         });
-        assert_eq!(
+        assert!(matches!(
             read(&whole),
             Ok(Frontend::Bind {
                 portal: "p",
-                statement: "s"
+                statement: "s",
+                ..
             })
-        );
+        ));
         for end in HEADER_BYTES..whole.len() {
             assert!(read(&whole[..end]).is_err(), "cut at {end}");
         }
+    }
+
+    #[test]
+    fn only_a_value_that_was_sent_as_text_is_told_as_text() {
+        let told = |formats: &[u16], number: u16| {
+            let mut whole = Vec::new();
+            put(&mut whole, b'B', |body| {
+                body.extend([0, 0]);
+                body.extend(u16::try_from(formats.len()).unwrap().to_be_bytes());
+                body.extend(formats.iter().flat_map(|format| format.to_be_bytes()));
+                body.extend([
+                    0, 4, 0, 0, 0, 2, b'a', b'b', 255, 255, 255, 255, 0, 0, 0, 0, 0, 0, 0, 1, 0xff,
+                ]);
+                body.extend([0, 0]);
+            });
+            match read(&whole) {
+                Ok(Frontend::Bind { values, .. }) => values.text(number).map(str::to_owned),
+                other => panic!("{other:?}"),
+            }
+        };
+        for formats in [&[][..], &[0], &[0, 1, 0, 1]] {
+            assert_eq!(told(formats, 1).as_deref(), Some("ab"), "{formats:?}");
+            assert_eq!(told(formats, 3).as_deref(), Some(""), "{formats:?}");
+        }
+        for formats in [&[1][..], &[256], &[1, 0, 0, 0]] {
+            assert_eq!(told(formats, 1), None, "{formats:?}");
+        }
+        for number in [0, 2, 4, 5, u16::MAX] {
+            assert_eq!(told(&[], number), None, "parameter {number}");
+        }
+        assert_eq!(told(&[0, 0], 3), None, "a format that is not there");
     }
 
     #[test]

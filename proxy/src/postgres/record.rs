@@ -32,14 +32,17 @@ pub(super) fn session_record(client: &Client, source: IpAddr) -> Record {
 /// Writes the end of a session whichever way it is left.
 pub(super) struct EndNote {
     pub(super) authorizer: Rc<Authorizer>,
-    pub(super) recorder: Option<Recorder>,
+    pub(super) recorder: Rc<Recorder>,
     pub(super) why: String,
 }
 
 impl Drop for EndNote {
     fn drop(&mut self) {
-        let Some(recorder) = &self.recorder else { return };
+        let recorder = &self.recorder;
         self.authorizer.note_counted(recorder);
+        if std::thread::panicking() {
+            "a panic of the gateway".clone_into(&mut self.why);
+        }
         let why = audit::part(&Record {
             message: std::mem::take(&mut self.why),
             ..Record::default()

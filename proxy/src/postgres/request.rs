@@ -6,13 +6,14 @@
 use std::rc::Rc;
 
 use postern_sql::Change;
+use postern_sql::settings::is_plain_name;
 
 use crate::authorize::{Judged, Permit};
 use crate::refusal::{Reason, Refusal};
 
 use super::dialogue::Dialogue;
 use super::dialogue::{Asked, Expected, OWN_PREFIX, Parsing};
-use super::message::{self, Frontend, Named, Types};
+use super::message::{self, Frontend, Named, Types, Values};
 use super::prepared::Stop;
 
 /// What becomes of the client's message at hand.
@@ -53,7 +54,11 @@ impl Dialogue {
         match frontend {
             Frontend::Query { text } => self.query(text),
             Frontend::Parse { name, text, types } => self.parse(name, text, types, bytes),
-            Frontend::Bind { portal, statement } => self.bind(portal, statement),
+            Frontend::Bind {
+                portal,
+                statement,
+                values,
+            } => self.bind(portal, statement, values),
             Frontend::Describe { kind, name } => self.describe(kind, name),
             Frontend::Execute { portal } => self.execute(portal),
             Frontend::Close { kind, name } => self.extended(Expected::Close {
@@ -168,7 +173,7 @@ impl Dialogue {
         Step::Instead
     }
 
-    fn bind(&mut self, portal: &str, statement: &str) -> Step {
+    fn bind(&mut self, portal: &str, statement: &str, values: Values<'_>) -> Step {
         let judged = match self.statement(statement) {
             Ok(judged) => judged,
             Err(stop) => return self.stop_extended(stop),
@@ -177,6 +182,7 @@ impl Dialogue {
             Ok(judged) => judged,
             Err(step) => return step,
         };
+        let judged = self.with_values(judged, values);
         let room = self.prepared.take_portal_room(portal, &self.limits);
         let room = self.room_or_stop(room, &judged);
         let room = room.and_then(|()| self.take_room_of_names(&judged));
@@ -191,6 +197,19 @@ impl Dialogue {
             portal: portal.into(),
             permit,
         })
+    }
+
+    /// What names something by a parameter is judged by its value; a value that no plain name is leaves it refused.
+    fn with_values(&self, judged: Rc<Judged>, values: Values<'_>) -> Rc<Judged> {
+        let named = judged
+            .waits_for()
+            .filter_map(|number| Some((number, values.text(number)?)));
+        let named: Vec<(u16, &str)> = named.filter(|(_, value)| is_plain_name(value)).collect();
+        if named.is_empty() {
+            return judged;
+        }
+        self.authorizer
+            .judge_bound(&self.view, &self.reading, &judged, &named)
     }
 
     fn describe(&mut self, kind: Named, name: &str) -> Step {
@@ -211,9 +230,7 @@ impl Dialogue {
     fn execute(&mut self, portal: &str) -> Step {
         let permit = match self.portal(portal) {
             Err(Stop::Unknown(_)) => self.cursor(portal).and_then(|judged| {
-                let judged = self
-                    .authorizer
-                    .judge(&self.view, &self.reading, judged.text(), judged.types());
+                let judged = self.authorizer.judge_again(&self.view, &self.reading, &judged);
                 self.permit(&judged)
             }),
             portal => portal,
@@ -227,12 +244,9 @@ impl Dialogue {
         }
         // The plan was fixed at Bind; only what policy says of it may have changed since.
         if !permit.judged().is_view(&self.view) {
-            let judged = self.authorizer.judge(
-                &self.view,
-                &self.reading,
-                permit.judged().text(),
-                permit.judged().types(),
-            );
+            let judged = self
+                .authorizer
+                .judge_again(&self.view, &self.reading, permit.judged());
             if let Some(refusal) = judged.refusal() {
                 let refusal = self
                     .authorizer
@@ -366,9 +380,7 @@ impl Dialogue {
                     Change::Fetch { cursor } => self.cursor(cursor)?,
                     _ => continue,
                 };
-                let again = self
-                    .authorizer
-                    .judge(&self.view, &self.reading, named.text(), named.types());
+                let again = self.authorizer.judge_again(&self.view, &self.reading, &named);
                 if also.replace(again).is_some() {
                     return Err(Stop::Refused(
                         self.authorizer.refuse(

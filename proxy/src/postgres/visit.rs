@@ -43,7 +43,7 @@ impl Visit<'_> {
         opened.map_err(|error| Refusal::from(&error))?;
         let mut ended = EndNote {
             authorizer: authorizer.clone(),
-            recorder: Some(recorder),
+            recorder: Rc::new(recorder),
             why: String::new(),
         };
         let target = self.rules.target(&self.place.target).ok_or_else(gone)?;
@@ -53,7 +53,7 @@ impl Visit<'_> {
         let key = self.key(&dial);
 
         let (names, mut upstream) = self.log_in(&key, &dial, gateway_dial.clone(), target).await?;
-        harmless(&upstream.connected, target, &self.place)?;
+        harmless(&upstream.connected, target, &self.place, self.shared)?;
         let live = self.session.live();
         live.set_backend(Some(Backend {
             pid: upstream.connected.pid,
@@ -70,15 +70,26 @@ impl Visit<'_> {
         };
         let issued = self.shared.cancel_keys.issue(client.long_keys, &cancelable);
         let issued = issued.map_err(|_| gone())?;
+        let credentials = self.shared.credentials.load_full();
         let parameters = upstream.connected.parameters.iter().chain(&set.reported);
+        let parameters = parameters.filter(|(name, value)| {
+            [name, value]
+                .iter()
+                .all(|text| credentials.withheld(text.as_bytes()).is_none())
+        });
         let answer = login_answer(parameters, &client.startup.application_name, &issued.key);
         client.stream.write_all(&answer).await.map_err(|_| gone())?;
         client.stream.flush().await.map_err(|_| gone())?;
 
+        let mut left_by_panic = LeftByPanic {
+            visit: self,
+            backend: Some((gateway_dial.clone(), cancelable.clone())),
+        };
         let mut dialogue = Dialogue::new(Opening {
             limits: self.shared.limits.clone(),
             authorizer: authorizer.clone(),
-            recorder: ended.recorder.take().ok_or_else(gone)?,
+            recorder: ended.recorder.clone(),
+            credentials: credentials.clone(),
             place: self.place.clone(),
             view,
             reading: set.reading,
@@ -88,11 +99,13 @@ impl Visit<'_> {
             our_name,
         });
         let finish = self.relay(client, &mut upstream.connected, &mut dialogue).await;
+        left_by_panic.backend = None;
         tracing::debug!(session = %live.id, finish = ?finish.word(), "a session ended");
         drop(issued);
         let reusable = dialogue.is_plain() && matches!(finish, Finish::Client);
         ended.why = finish.word().to_owned();
-        ended.recorder = Some(dialogue.into_recorder());
+        // What was open in it closes as abandoned, before the session's own end.
+        drop(dialogue);
         if let Finish::Ended(_) | Finish::Refused(_) = finish {
             self.end_backend(gateway_dial, cancelable);
             return Ok(());
@@ -145,6 +158,7 @@ impl Visit<'_> {
     async fn relay(&self, client: &mut Client, connected: &mut Connected, dialogue: &mut Dialogue) -> Finish {
         let live = self.session.live();
         let follow = |dialogue: &mut Dialogue| {
+            dialogue.set_credentials(&self.shared.credentials.load());
             let newest = self.shared.rules.load();
             if dialogue.policy_epoch() != newest.snapshot.number {
                 let identity = live.identity();
@@ -193,6 +207,21 @@ impl Visit<'_> {
     }
 }
 
+/// A panic must end what runs as an order would: closing the socket alone lets a running statement commit.
+struct LeftByPanic<'a> {
+    visit: &'a Visit<'a>,
+    backend: Option<(Dial, Cancelable)>,
+}
+
+impl Drop for LeftByPanic<'_> {
+    fn drop(&mut self) {
+        if let Some((gateway_dial, cancelable)) = self.backend.take().filter(|_| std::thread::panicking()) {
+            tracing::error!("a session ended by a panic of the gateway, which should be reported");
+            self.visit.end_backend(gateway_dial, cancelable);
+        }
+    }
+}
+
 /// What the settings of a client's startup have left.
 struct Set {
     reading: Rc<Reading>,
@@ -209,7 +238,7 @@ async fn set_startup(
     noted: &EndNote,
 ) -> Result<Set, Refusal> {
     let authorizer = &noted.authorizer;
-    let recorder = noted.recorder.as_ref().ok_or_else(gone)?;
+    let recorder = &noted.recorder;
     let reading = |facts: &Facts| {
         let path = facts.search_path.clone();
         authorizer.reading(

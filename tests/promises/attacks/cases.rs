@@ -1,6 +1,7 @@
 //! The statements of `tests/attacks`, one file a group.
 //!
 //! A line `=== refuse: NAME` or `=== serve: NAME` opens a case, and the lines up to the next are its text.
+//! `=== refuse before 17: NAME` is refused where the server's grammar is older, and served where it is not.
 //! `=== refused though harmless: NAME: REASON` is a harmless one that we do not serve. `reader` behind the word asks
 //! the workload that may only read. In a text `⟦200b⟧` stands for that character, `⟦1000×a⟧` for a repetition.
 
@@ -47,7 +48,8 @@ impl fmt::Display for Case {
     }
 }
 
-pub fn all() -> Vec<Case> {
+/// The cases as they are where the server is of this version.
+pub fn all(server_version: u32) -> Vec<Case> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("attacks");
     let mut files: Vec<_> = fs::read_dir(folder)
         .expect("the folder of attacks")
@@ -65,6 +67,7 @@ pub fn all() -> Vec<Case> {
         read(
             &group.replace("S0", "S"),
             &fs::read_to_string(&file).expect("a file"),
+            server_version,
             &mut cases,
         );
     }
@@ -78,7 +81,7 @@ pub fn all() -> Vec<Case> {
     cases
 }
 
-fn read(group: &str, file: &str, cases: &mut Vec<Case>) {
+fn read(group: &str, file: &str, server_version: u32, cases: &mut Vec<Case>) {
     for block in format!("\n{file}").split("\n=== ").skip(1) {
         let (heading, text) = block.split_once('\n').expect("a text below the heading");
         let (kind, name) = heading.split_once(": ").expect("a name behind a colon");
@@ -90,6 +93,14 @@ fn read(group: &str, file: &str, cases: &mut Vec<Case>) {
             "refuse" => Expected::Refused,
             "serve" => Expected::Served,
             "refused though harmless" => Expected::RefusedThoughHarmless,
+            other if let Some(version) = other.strip_prefix("refuse before ") => {
+                let version: u32 = version.parse().expect("a version");
+                if server_version < version {
+                    Expected::Refused
+                } else {
+                    Expected::Served
+                }
+            }
             other => panic!("{group}: `{other}` is no expectation"),
         };
         cases.push(Case {

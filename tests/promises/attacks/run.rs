@@ -85,7 +85,7 @@ pub fn marker(case: usize) -> String {
 
 pub const END: usize = usize::MAX;
 
-pub fn through_the_gateway(world: &World, cases: &[&Case]) -> Vec<Heard> {
+pub fn through_the_gateway(world: &World, cases: &[&Case], routes: &[Route]) -> Vec<Heard> {
     let mut sessions: BTreeMap<(String, &'static str), Vec<Case>> = BTreeMap::new();
     for case in cases {
         let key = (case.group.clone(), case.workload);
@@ -94,7 +94,7 @@ pub fn through_the_gateway(world: &World, cases: &[&Case]) -> Vec<Heard> {
     let room = Arc::new(Semaphore::new(SESSIONS_AT_ONCE));
     let runs = sessions
         .into_values()
-        .flat_map(|cases| Route::ALL.map(|route| (cases.clone(), route)));
+        .flat_map(|cases| routes.iter().map(move |route| (cases.clone(), *route)));
     let runs = runs.map(|(cases, route)| {
         let room = room.clone();
         async move {

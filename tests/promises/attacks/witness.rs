@@ -147,6 +147,13 @@ pub fn permitted(world: &World) -> BTreeSet<String> {
     records.map(|record| field(&record, "text").to_owned()).collect()
 }
 
+/// The major version of the server.
+pub fn version(world: &World) -> u32 {
+    let asked = "select current_setting('server_version_num')::int / 10000";
+    let version = world.cluster.sql("postgres", asked).expect("a version");
+    version.trim().parse().expect("a number")
+}
+
 /// A hash of every table of the database, its catalogue included, by name.
 pub fn state(world: &World) -> BTreeMap<String, String> {
     let ask = |sql: &str| world.cluster.sql(&world.database, sql).expect("an answer");

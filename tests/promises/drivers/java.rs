@@ -18,5 +18,6 @@ fn pgjdbc_needs_session_basics_and_for_its_metadata_introspection() {
         &[may(&["select", "insert", "update"], &["orders"])],
     );
     house.serves(program);
+    house.serves_by_certificate(program);
     house.refuses_without("introspection", program());
 }

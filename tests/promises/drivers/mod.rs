@@ -39,7 +39,8 @@ impl House {
             let _ = write!(
                 resources,
                 "---\nkind: Workload\nname: {name}\nowner: team@shop.example\nexpires: 2099-01-01T00:00:00Z\n\
-                 segments: [drivers]\nlogin: [{{ issuer: ci, match: {{ repository_id: \"{number}\" }} }}]\n\
+                 segments: [drivers]\nlogin: [{{ issuer: ci, match: {{ repository_id: \"{number}\" }} }}, \
+                 {{ spiffe: \"spiffe://{{{{trust_domain}}}}/workload/{name}\" }}]\n\
                  assume: [{{ target: shop, roles: [shop_owner] }}]\n"
             );
             let granted: Vec<&str> = sets
@@ -92,6 +93,24 @@ impl House {
             "one said more than the other: {through}"
         );
         through
+    }
+
+    /// The same where the job has no token but a certificate.
+    #[track_caller]
+    fn serves_by_certificate(&self, program: impl Fn() -> Command) {
+        let (certificate, key) = self.world.certificate("driver");
+        let mut certified = program();
+        self.put_around(&mut certified, "");
+        self.world
+            .job(&mut certified, Login::Certificate(&certificate, &key));
+        certified.env_remove("PGPASSWORD");
+        let through = heard(certified).succeeded();
+        assert_eq!(through, self.direct(program()).succeeded());
+        let records = self.world.records("workload=driver");
+        let certified = records
+            .iter()
+            .filter(|record| field(record, "evidence") == "certificate");
+        assert!(certified.count() > 0, "it came by another way");
     }
 
     fn direct(&self, mut program: Command) -> Heard {

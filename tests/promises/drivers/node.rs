@@ -11,9 +11,11 @@ fn node_postgres_needs_session_basics_and_its_tables() {
         "run tests/clients/prepare first, as `make test` does"
     );
     let house = House::granting(&["session-basics"], &[may(&["select", "insert"], &["orders"])]);
-    house.serves(|| {
+    let program = || {
         let mut node = Command::new("node");
         node.arg(format!("{CLIENTS}/node_client.mjs"));
         node
-    });
+    };
+    house.serves(program);
+    house.serves_by_certificate(program);
 }

@@ -9,6 +9,7 @@ fn psycopg_3_needs_session_basics_and_for_its_types_introspection() {
         &[may(&["select", "insert", "update"], &["orders"])],
     );
     house.serves(|| python("psycopg_client.py"));
+    house.serves_by_certificate(|| python("psycopg_client.py"));
     house.refuses_without("introspection", python("psycopg_client.py"));
     house.refuses_without("session-basics", python("psycopg_client.py"));
     let mut only_scram = python("psycopg_client.py");

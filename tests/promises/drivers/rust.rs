@@ -15,6 +15,23 @@ use sqlx_postgres::{PgConnectOptions, PgPoolOptions, PgSslMode};
 use super::{House, WRITES, may};
 
 #[test]
+fn tokio_postgres_logs_in_by_certificate() {
+    let house = House::granting(&["session-basics"], &[may(&["select"], &["orders"])]);
+    let world = &house.world;
+    let (certificate, key) = world.certificate("driver");
+    world.block_on(async {
+        let client = world
+            .connect(Login::Certificate(&certificate, &key))
+            .await
+            .unwrap();
+        let row = client
+            .query_one("select id from orders where id = $1", &[&7])
+            .await;
+        assert_eq!(row.unwrap().get::<_, i32>(0), 7);
+    });
+}
+
+#[test]
 fn tokio_postgres_needs_session_basics_and_for_its_types_introspection() {
     let house = House::granting(&["session-basics", "introspection"], &[may(WRITES, &["orders"])]);
     let world = &house.world;

@@ -175,8 +175,17 @@ impl<'t> Walk<'t> {
     fn setting_call(&mut self, name: &'t str, arguments: &Arguments<'t>) {
         let setting = arguments.text(0).map(settings::canonical);
         if name != "set_config" {
-            let name = setting.as_deref().map_or_else(|| Arc::from("*"), Arc::from);
-            return self.on_database(Action::Show, Detail::Setting { name, value: None });
+            let detail = match (setting, arguments.get(0).and_then(Argument::parameter)) {
+                (None, Some((number, place))) if self.keeps_texts() => {
+                    self.settings_named.insert((number, place));
+                    Detail::SettingOf(number)
+                }
+                (setting, _) => Detail::Setting {
+                    name: setting.as_deref().map_or_else(|| Arc::from("*"), Arc::from),
+                    value: None,
+                },
+            };
+            return self.on_database(Action::Show, detail);
         }
         let Some(setting) = setting else {
             if self.text == DUMP_RESTRICTION && self.only_built_in("pg_settings") {
@@ -202,6 +211,14 @@ impl<'t> Walk<'t> {
             _ => Scope::Session,
         };
         self.set_setting(setting, value, scope);
+    }
+
+    /// Whether a parameter on its way into `current_setting` can be nothing but one of PostgreSQL's own texts.
+    fn keeps_texts(&mut self) -> bool {
+        self.names.user_routines(None, "current_setting").is_empty()
+            && ["text", "varchar"]
+                .iter()
+                .all(|name| self.names.user_types(None, name).is_empty())
     }
 
     /// Whether the bare name can mean nothing but the relation of `pg_catalog`.
@@ -345,6 +362,24 @@ impl<'t> Argument<'t> {
             ConstValue::String(text) => Some(text),
             _ => None,
         }
+    }
+
+    /// A parameter, bare or cast to a type that keeps its text: its number, and where it stands.
+    fn parameter(&self) -> Option<(u16, usize)> {
+        let mut node = self.0;
+        for _ in 0..4 {
+            match node {
+                Node::ParamRef(parameter) => {
+                    let number = u16::try_from(parameter.number).ok()?;
+                    return Some((number, usize::try_from(parameter.location).ok()?));
+                }
+                Node::TypeCast(cast) if is_plainly(cast.type_name()?, &["text", "varchar"]) => {
+                    node = cast.arg();
+                }
+                _ => return None,
+            }
+        }
+        None
     }
 
     fn is_null(&self) -> bool {

@@ -32,7 +32,7 @@ use crate::effect::Analysis;
 use crate::lexer::is_operator;
 use crate::{
     NESTING_MAX, NODES_MAX, Reading, Rejection, SIGN_STEPS_MAX, STATEMENT_BYTES_MAX, STATEMENTS_MAX,
-    differences,
+    differences, parameters,
 };
 use walk::Walk;
 
@@ -84,6 +84,10 @@ fn parse_and_walk(text: &str, reading: &Reading<'_>) -> Result<Analysis, Rejecti
     for raw in statements.iter() {
         analysis.statements.push(walk.top_statement(raw)?);
         walk.declare()?;
+    }
+    // Elsewhere a parameter may be that of a body or of a PREPARE, and no Bind gives it its value.
+    if matches!(&*analysis.statements, [only] if only.tag == "SELECT") {
+        analysis.named_by = parameters::nowhere_else(text, reading, &walk.settings_named);
     }
     analysis.schemas_unread = walk.names.unread;
     Ok(analysis)

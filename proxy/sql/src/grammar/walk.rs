@@ -29,6 +29,8 @@ pub(super) struct Walk<'t> {
     pub with_descendants: BTreeSet<(Arc<str>, Arc<str>)>,
     /// What the statements so far make of names, in force from the next statement on.
     pub declarations: Vec<Declaration<'t>>,
+    /// The parameters that name a setting to show, by their numbers and places.
+    pub settings_named: BTreeSet<(u16, usize)>,
 }
 
 /// Something that changes what names mean for the statements after it.
@@ -87,6 +89,7 @@ impl<'t> Walk<'t> {
             only: BTreeSet::new(),
             with_descendants: BTreeSet::new(),
             declarations: Vec::new(),
+            settings_named: BTreeSet::new(),
         }
     }
 

@@ -171,6 +171,7 @@ fn line(effect: &Effect) -> String {
             value: Some(value),
         } => line.push_str(&format!(" {name}={value}")),
         Detail::Setting { name, value: None } => line.push_str(&format!(" {name}")),
+        Detail::SettingOf(parameter) => line.push_str(&format!(" ${parameter}")),
         Detail::Reset(name) => line.push_str(&format!(" {name} back")),
         Detail::Mode(mode) => line.push_str(&format!(" {mode}")),
         Detail::Channel(Some(channel)) => line.push_str(&format!(" channel {channel}")),

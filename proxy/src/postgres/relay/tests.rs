@@ -101,7 +101,8 @@ impl Stage {
         let dialogue = Dialogue::new(Opening {
             limits: limits.clone(),
             authorizer,
-            recorder: Recorder::new([1; 16], &Record::default()),
+            recorder: Rc::new(Recorder::new([1; 16], &Record::default())),
+            credentials: Arc::default(),
             place: Place {
                 target: "shop".into(),
                 database: "d".into(),
