@@ -14,7 +14,7 @@ use postern_proxy::config::Limits;
 use postern_proxy::identity::{Error, Identities, Identity};
 use postern_proxy::postgres::scram::Exchange;
 use postern_proxy::postgres::{message, settings};
-use postern_sql::{Action, Catalogue, Effect, Reading};
+use postern_sql::{Action, Catalogue, Detail, Effect, Reading};
 use postgres_protocol::authentication::sasl::ChannelBinding;
 use prost::Message as _;
 
@@ -86,7 +86,18 @@ pub fn startup(bytes: &[u8]) {
             if let Ok(analysis) = postern_sql::analyse(&text, &reading(standard_conforming_strings)) {
                 assert_eq!(analysis.statements.len(), 1, "{text}");
                 let effects = &analysis.statements[0].effects;
-                let sets = |effect: &Effect| matches!(effect.action, Action::Use | Action::Set);
+                let sets = |effect: &Effect| match &effect.detail {
+                    Detail::Setting { name: set, value: to } => {
+                        effect.action == Action::Set
+                            && **set == **name
+                            && (name == "search_path" || to.as_deref() == Some(value))
+                    }
+                    _ => match effect.action {
+                        Action::Use => true,
+                        Action::Assume => name == "role" || name == "session_authorization",
+                        _ => false,
+                    },
+                };
                 assert!(effects.iter().all(sets), "{text}: {effects:?}");
             }
         }
