@@ -13,6 +13,11 @@ use std::net::IpAddr;
 /// Source addresses that each thread keeps ready for Cedar.
 const ADDRESSES_REMEMBERED_MAX: usize = 1024;
 
+thread_local! {
+    // Cedar reads the name of its function anew for each expression, which costs more than the decision.
+    static REMEMBERED: RefCell<HashMap<IpAddr, RestrictedExpression>> = RefCell::default();
+}
+
 /// The entities that a bucket's conditions can ask for. Every ancestor is a direct parent, so that one
 /// entity answers `in` as four would.
 pub(crate) fn entities<'a>(
@@ -89,10 +94,6 @@ fn text(value: &str) -> RestrictedExpression {
 /// An IPv4 address that arrived on an IPv6 socket is judged as the IPv4 address it is: a rule about
 /// 10.0.0.0/8 must not be passed by as ::ffff:10.0.0.1.
 fn address(source: IpAddr) -> RestrictedExpression {
-    // Cedar reads the name of its function anew for each expression, which costs more than the decision.
-    thread_local! {
-        static REMEMBERED: RefCell<HashMap<IpAddr, RestrictedExpression>> = RefCell::default();
-    }
     let source = source.to_canonical();
     REMEMBERED.with_borrow_mut(|remembered| {
         if remembered.len() >= ADDRESSES_REMEMBERED_MAX && !remembered.contains_key(&source) {
@@ -113,4 +114,25 @@ fn moment(milliseconds: i64) -> RestrictedExpression {
 fn run(run: &Run) -> Option<RestrictedExpression> {
     let facts = run.facts().map(|(name, value)| (name.to_owned(), text(value)));
     RestrictedExpression::new_record(facts).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::Ipv4Addr;
+
+    #[test]
+    fn a_thread_remembers_many_addresses_and_never_more_than_it_may() {
+        let remembered = || REMEMBERED.with_borrow(HashMap::len);
+        let mut last = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
+        for number in (0_u32..).take(ADDRESSES_REMEMBERED_MAX) {
+            last = Ipv4Addr::from_bits(number).into();
+            address(last);
+        }
+        assert_eq!(remembered(), ADDRESSES_REMEMBERED_MAX);
+        address(last);
+        assert_eq!(remembered(), ADDRESSES_REMEMBERED_MAX, "it was remembered");
+        address(Ipv4Addr::BROADCAST.into());
+        assert_eq!(remembered(), 1);
+    }
 }

@@ -150,11 +150,16 @@ mod tests {
             "unless { resource is Postern::Table }",
             "when { resource is Postern::Table in Postern::Target::\"a\" }",
             "when { !(resource is Postern::Table) }",
+            "when { principal is Postern::Workload && context.filtered }",
         ] {
             check("", condition, None, 0, condition);
         }
+        // A role has a part of the name that an attribute of the context has too.
+        let other = "when { context.role == \"b\" && resource.role == \"b\" }";
+        check("is Postern::Role", other, Some(Kind::Role), 0, other);
         let table = Some(Kind::Table);
         for condition in [
+            "when { principal is Postern::Workload && context.filtered }",
             "when { resource is Postern::Role && context.filtered }",
             "when { resource.channel == \"b\" }",
             "when { resource.name == resource.schema }",

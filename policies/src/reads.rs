@@ -19,10 +19,6 @@ impl ReadSet {
         self.0 & bit(attribute) != 0
     }
 
-    pub fn is_empty(self) -> bool {
-        self.0 == 0
-    }
-
     #[must_use]
     pub fn with(self, attribute: Attribute) -> ReadSet {
         ReadSet(self.0 | bit(attribute))
@@ -187,6 +183,12 @@ mod tests {
         check("context has unheard_of", &Attribute::ALL);
         check("{Var: \"role\"}.Var == \"role\"", &Attribute::ALL);
         check("{left: context, attr: \"role\"}.left == {}", &Attribute::ALL);
+    }
+
+    #[test]
+    fn an_attribute_that_is_read_twice_is_read() {
+        let twice = ReadSet::NOTHING.with(Attribute::Role).with(Attribute::Role);
+        assert_eq!(twice.iter().collect::<Vec<_>>(), [Attribute::Role]);
     }
 
     #[test]

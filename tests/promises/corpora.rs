@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::Path;
 
+use postern_proxy::identity::Error;
+
 #[path = "../fuzz/src/lib.rs"]
 mod targets;
 
@@ -27,5 +29,19 @@ fn nothing_of_the_fuzzers_corpora_makes_a_reader_panic() {
             count += 1;
         }
         assert!(count > 0, "the corpus of {name} is empty");
+    }
+}
+
+#[test]
+fn the_certificates_that_fuzzing_begins_with_are_read_to_the_end_of_their_chain() {
+    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus/certificate");
+    for name in ["root_alone", "root_sent", "intermediate", "constraints"] {
+        let bytes = fs::read(corpus.join(name)).expect("its bytes");
+        let found = targets::by_chain(&bytes);
+        assert!(
+            matches!(found, Err(Error::Unregistered(_))),
+            "{name}: {:?}",
+            found.err()
+        );
     }
 }

@@ -117,7 +117,7 @@ pub(crate) struct Scopes<'t> {
     scopes: Vec<Scope>,
     items: Vec<Item<'t>>,
     commons: Vec<Common<'t>>,
-    /// Items and column names looked at since the last reckoning.
+    /// Items and column names looked at or copied since the last reckoning.
     visits: Cell<usize>,
 }
 
@@ -153,6 +153,7 @@ impl<'t> Scopes<'t> {
         commons: Option<CommonId>,
         items: Vec<ItemId>,
     ) -> ScopeId {
+        self.visit(items.len() / 2);
         self.scopes.push(Scope {
             parent,
             items,
@@ -208,13 +209,19 @@ impl<'t> Scopes<'t> {
     /// The columns of a common table expression, if the name means one here.
     pub(crate) fn common(&self, scope: ScopeId, name: &str) -> Option<Outputs<'t>> {
         let mut next = self.scopes.get(scope)?.commons;
+        let mut steps = 0;
+        let mut found = None;
         while let Some(common) = next.and_then(|id| self.commons.get(id)) {
             if common.name == name {
-                return Some(common.outputs.clone());
+                found = Some(common.outputs.clone());
+                break;
             }
             next = common.next;
+            steps += 1;
         }
-        None
+        // Copied names count one by one: a query that reads the last one twice doubles them.
+        self.visit(steps / 16 + found.as_ref().map_or(0, Outputs::len));
+        found
     }
 
     /// Counts an unqualified column for every relation that has it, in the innermost scope where one has.
@@ -444,6 +451,7 @@ impl<'t> Scopes<'t> {
                 }
             }
         }
+        self.visit(names.len());
         if exact {
             Outputs::Exactly(names)
         } else {

@@ -516,6 +516,161 @@ mod tests {
         }
     }
 
+    /// A whole message, as a client would send it behind another.
+    fn message(tag: u8, body: &[u8]) -> Vec<u8> {
+        let mut buffer = b"before".to_vec();
+        put(&mut buffer, tag, |buffer| buffer.extend_from_slice(body));
+        buffer.split_off(b"before".len())
+    }
+
+    #[test]
+    fn each_message_of_a_client_is_read_as_what_it_is() {
+        let named = |kind, name| (Frontend::Describe { kind, name }, Frontend::Close { kind, name });
+        let (describe_statement, close_statement) = named(Named::Statement, "s");
+        let (describe_portal, close_portal) = named(Named::Portal, "");
+        let cases: [(u8, &[u8], Frontend<'_>); 13] = [
+            (b'Q', b"select 1\0", Frontend::Query { text: "select 1" }),
+            (
+                b'B',
+                b"p\0s\0\0\0\0\0\0\0",
+                Frontend::Bind {
+                    portal: "p",
+                    statement: "s",
+                },
+            ),
+            (b'D', b"Ss\0", describe_statement),
+            (b'D', b"P\0", describe_portal),
+            (b'E', b"p\0\0\0\0\x07", Frontend::Execute { portal: "p" }),
+            (b'C', b"Ss\0", close_statement),
+            (b'C', b"P\0", close_portal),
+            (b'H', b"", Frontend::Flush),
+            (b'S', b"", Frontend::Sync),
+            (b'X', b"", Frontend::Terminate),
+            (b'c', b"", Frontend::CopyDone),
+            (b'f', b"why\0", Frontend::CopyFail),
+            (b'F', b"whatever", Frontend::FunctionCall),
+        ];
+        for (tag, body, expected) in cases {
+            let whole = message(tag, body);
+            let of = Header {
+                tag,
+                bytes: whole.len(),
+            };
+            assert_eq!(header(&whole), Ok(Some(of)));
+            assert_eq!(read(&whole), Ok(expected));
+            let longer = message(tag, &[body, b"\0"].concat());
+            assert_eq!(read(&longer).is_ok(), tag == b'F', "{expected:?} and a byte more");
+        }
+        assert_eq!(read(&message(b'D', b"Xs\0")), Err(Error::Length));
+        assert_eq!(read(&message(b'Q', b"\xff\0")), Err(Error::NotUtf8));
+        assert_eq!(read(&message(b'd', b"")), Err(Error::UnknownType('d')));
+        assert_eq!(read(b"Q\0\0\0"), Err(Error::Length));
+    }
+
+    #[test]
+    fn a_header_is_awaited_until_its_five_bytes_are_there() {
+        for bytes in 0..HEADER_BYTES {
+            assert_eq!(header(&b"S\0\0\0\x04"[..bytes]), Ok(None));
+        }
+    }
+
+    #[test]
+    fn the_types_of_a_parse_are_all_read_and_each_is_told_once() {
+        let body = b"n\0select $1\0\0\x04\0\0\0\x17\0\0\0\0\0\0\0\x02\0\0\0\x17";
+        let whole = message(b'P', body);
+        let Ok(Frontend::Parse { name, text, types }) = read(&whole) else {
+            panic!("not a Parse")
+        };
+        assert_eq!((name, text, types.numbers()), ("n", "select $1", vec![2, 23]));
+        assert_eq!(read(&message(b'P', &body[..body.len() - 1])), Err(Error::Length));
+    }
+
+    #[test]
+    fn the_formats_and_values_of_a_bind_are_walked_to_its_end() {
+        let body = b"\0\0\0\x02\0\0\0\x01\0\x02\xff\xff\xff\xff\0\0\0\x01a\0\x01\0\x01";
+        let expected = Frontend::Bind {
+            portal: "",
+            statement: "",
+        };
+        assert_eq!(read(&message(b'B', body)), Ok(expected));
+        assert_eq!(
+            read(&message(b'B', &[&body[..], b"\0"].concat())),
+            Err(Error::Length)
+        );
+    }
+
+    #[test]
+    fn a_client_may_send_these_types_within_these_limits_and_no_others() {
+        let limits = Limits::default();
+        let whole = |bytes_max, limit| Ok(Reading::Whole { bytes_max, limit });
+        // A text of the longest kind leaves room for all the types that a Parse can name.
+        let statement = limits.statement_bytes_max + 262_144;
+        for tag in 0..=u8::MAX {
+            let expected = match tag {
+                b'Q' | b'P' => whole(statement, "statement_bytes_max"),
+                b'B' => whole(limits.bind_bytes_max, "bind_bytes_max"),
+                b'D' | b'E' | b'C' | b'H' | b'S' | b'X' | b'c' | b'f' | b'F' => {
+                    whole(limits.message_bytes_max, "message_bytes_max")
+                }
+                b'd' => Ok(Reading::ByHeader),
+                other => Err(Error::UnknownType(char::from(other))),
+            };
+            assert_eq!(client_reading(tag, &limits), expected);
+        }
+    }
+
+    #[test]
+    fn what_we_say_ourselves_is_read_as_what_we_mean() {
+        let said = |put: &dyn Fn(&mut Vec<u8>)| {
+            let mut buffer = b"before".to_vec();
+            put(&mut buffer);
+            buffer.split_off(b"before".len())
+        };
+        assert_eq!(said(&|buffer| put_ready(buffer, b'T')), b"Z\0\0\0\x05T");
+        let query = said(&|buffer| put_query(buffer, "a\0b"));
+        assert_eq!(read(&query), Ok(Frontend::Query { text: "a" }));
+        let bind = said(&|buffer| put_bind(buffer, "p", "s"));
+        assert_eq!(
+            read(&bind),
+            Ok(Frontend::Bind {
+                portal: "p",
+                statement: "s"
+            })
+        );
+        let execute = said(&|buffer| put_execute(buffer, "p"));
+        assert_eq!(read(&execute), Ok(Frontend::Execute { portal: "p" }));
+        for kind in [Named::Statement, Named::Portal] {
+            let close = said(&|buffer| put_close(buffer, kind, "n"));
+            assert_eq!(read(&close), Ok(Frontend::Close { kind, name: "n" }));
+        }
+    }
+
+    #[test]
+    fn what_a_server_says_is_read_to_its_end_and_no_further() {
+        let row = b"\0\x03\0\0\0\x02ab\xff\xff\xff\xff\0\0\0\0";
+        assert_eq!(row_values(row), Ok(vec![Some("ab"), None, Some("")]));
+        assert_eq!(row_values(b"\0\x01\xff\xff\xff\xfe"), Err(Error::Length));
+        assert_eq!(row_values(b"\0\x01\0\0\0\x01\xff"), Err(Error::NotUtf8));
+        assert_eq!(row_values(&[&row[..], b"\0"].concat()), Err(Error::Length));
+        assert_eq!(parameter(b"a\0b\0"), Ok(("a", "b")));
+        assert_eq!(parameter(b"a\0b\0c"), Err(Error::Length));
+        assert_eq!(
+            notice_fields(b"SERROR\0C42501\0\0"),
+            Ok(vec![(b'S', "ERROR"), (b'C', "42501")])
+        );
+        assert_eq!(notice_fields(b"SERROR\0"), Err(Error::Length));
+        assert_eq!(notice_fields(b"SERROR\0\0\0"), Err(Error::Length));
+        for (tag, rows) in [
+            ("INSERT 0 3", 3),
+            ("SELECT 12", 12),
+            ("BEGIN", 0),
+            ("", 0),
+            ("COPY -1", 0),
+        ] {
+            assert_eq!(rows_of(tag), rows, "{tag}");
+        }
+    }
+
     proptest! {
         #[test]
         fn no_bytes_make_the_reader_panic(tag in any::<u8>(), body in proptest::collection::vec(any::<u8>(), 0..200)) {

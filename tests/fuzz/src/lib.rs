@@ -1,20 +1,26 @@
 //! What strangers send, given to the code that reads it first. A target fails by a panic: its own, or that of a
 //! promise stated here. `cargo fuzz` looks for new inputs; `make test` reads those of `corpus` again.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::OnceLock;
 use std::task::{Context, Poll, Waker};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use postern_link::resources;
 use postern_link::wire::Record;
 use postern_proxy::audit::spool;
 use postern_proxy::config::Limits;
-use postern_proxy::identity::Identities;
+use postern_proxy::identity::{Error, Identities, Identity};
 use postern_proxy::postgres::scram::Exchange;
 use postern_proxy::postgres::{message, settings};
-use postern_sql::{Action, Catalogue, Effect, Reading};
+use postern_sql::{Action, Catalogue, Detail, Effect, Reading};
 use postgres_protocol::authentication::sasl::ChannelBinding;
 use prost::Message as _;
+
+const STRANGER: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
+/// 2027-01-15, when the certificates of the corpus hold.
+const NOW_MS: i64 = 1_800_000_000_000;
 
 /// What reads the bytes of a stranger; fails by a panic.
 pub type Target = fn(&[u8]);
@@ -80,7 +86,18 @@ pub fn startup(bytes: &[u8]) {
             if let Ok(analysis) = postern_sql::analyse(&text, &reading(standard_conforming_strings)) {
                 assert_eq!(analysis.statements.len(), 1, "{text}");
                 let effects = &analysis.statements[0].effects;
-                let sets = |effect: &Effect| matches!(effect.action, Action::Use | Action::Set);
+                let sets = |effect: &Effect| match &effect.detail {
+                    Detail::Setting { name: set, value: to } => {
+                        effect.action == Action::Set
+                            && **set == **name
+                            && (name == "search_path" || to.as_deref() == Some(value))
+                    }
+                    _ => match effect.action {
+                        Action::Use => true,
+                        Action::Assume => name == "role" || name == "session_authorization",
+                        _ => false,
+                    },
+                };
                 assert!(effects.iter().all(sets), "{text}: {effects:?}");
             }
         }
@@ -126,31 +143,37 @@ pub fn statement(bytes: &[u8]) {
     }
 }
 
-/// A token nobody has issued opens no door.
+/// A token nobody has issued opens no door: as it stands, and where NUL parts it, with each part in base64url.
 pub fn token(bytes: &[u8]) {
-    let mut asked = Box::pin(identities().by_token(bytes, IpAddr::from([192, 0, 2, 1]), 0));
-    let polled = asked.as_mut().poll(&mut Context::from_waker(Waker::noop()));
-    assert!(matches!(polled, Poll::Ready(Err(_))));
+    let encoded: Vec<String> = bytes
+        .split(|byte| *byte == 0)
+        .map(|part| URL_SAFE_NO_PAD.encode(part))
+        .collect();
+    for token in [bytes, encoded.join(".").as_bytes()] {
+        let mut asked = Box::pin(identities().by_token(token, STRANGER, NOW_MS));
+        let polled = asked.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+        assert!(matches!(polled, Poll::Ready(Err(_))));
+    }
 }
 
-/// A chain of certificates that nobody trusts opens no door; each ends at the next `0x30 0x82` behind it.
+/// A chain of certificates opens no door, for nobody is registered.
 pub fn certificate(bytes: &[u8]) {
-    let starts = bytes
-        .windows(2)
-        .enumerate()
-        .filter(|(_, start)| start == &[0x30, 0x82]);
-    let mut starts: Vec<usize> = starts.map(|(place, _)| place).take(3).collect();
-    starts.push(bytes.len());
-    let chain: Vec<_> = starts
-        .windows(2)
-        .filter_map(|ends| bytes.get(ends[0]..ends[1]))
-        .map(|certificate| certificate.to_vec().into())
-        .collect();
-    assert!(
-        identities()
-            .by_certificate(&chain, IpAddr::from([192, 0, 2, 1]), 0)
-            .is_err()
-    );
+    assert!(by_chain(bytes).is_err());
+}
+
+/// Who has sent these certificates, each behind the other.
+pub fn by_chain(mut bytes: &[u8]) -> Result<Identity, Error> {
+    let mut chain = Vec::new();
+    while let [0x30, 0x82, high, low, ..] = *bytes {
+        let length = 4 + usize::from(u16::from_be_bytes([high, low]));
+        let (certificate, rest) = bytes.split_at(length.min(bytes.len()));
+        chain.push(certificate.to_vec().into());
+        bytes = rest;
+    }
+    if !bytes.is_empty() {
+        chain.push(bytes.to_vec().into());
+    }
+    identities().by_certificate(&chain, STRANGER, NOW_MS)
 }
 
 /// A spool file, whoever wrote it.
@@ -195,5 +218,12 @@ fn reading(standard_conforming_strings: bool) -> Reading<'static> {
 
 fn identities() -> &'static Identities {
     static IDENTITIES: OnceLock<Identities> = OnceLock::new();
-    IDENTITIES.get_or_init(|| Identities::new(&Limits::default(), &[]).expect("identities"))
+    IDENTITIES.get_or_init(|| {
+        let identities = Identities::new(&Limits::default(), &[]).expect("identities");
+        // Its key was thrown away as soon as it had signed the corpus.
+        let root = include_bytes!("../root.der").to_vec().into();
+        let left_out = identities.set_bundles([("a.example".to_owned(), vec![root])].into());
+        assert!(left_out.is_empty(), "{left_out:?}");
+        identities
+    })
 }

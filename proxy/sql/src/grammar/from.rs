@@ -52,6 +52,7 @@ impl<'t> Walk<'t> {
             }
             other => return Err(self.not_known("the FROM item", &other)),
         };
+        self.budget.spend(self.scopes.take_visits())?;
         Ok(vec![self.scopes.add_item(item)])
     }
 
@@ -277,6 +278,7 @@ impl<'t> Walk<'t> {
             let visible: Vec<ItemId> = seen.iter().chain(&left).copied().collect();
             let right = self.bring_item(join.rarg(), scope, &visible)?;
             left = self.joined(join, scope, left, right)?;
+            self.budget.spend(self.scopes.take_visits())?;
         }
         Ok(left)
     }

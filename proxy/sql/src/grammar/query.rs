@@ -207,6 +207,7 @@ impl<'t> Walk<'t> {
                     None => exact = false,
                 },
             }
+            self.budget.spend(self.scopes.take_visits())?;
         }
         Ok(if exact {
             Outputs::Exactly(names)

@@ -179,3 +179,41 @@ fn work_is_bounded_even_where_every_column_meets_every_relation() {
     let deep = "(SELECT total FROM orders WHERE total IN ".repeat(80);
     on_small_stack(format!("SELECT {deep} (1){}", ")".repeat(80)));
 }
+
+#[test]
+fn names_are_counted_where_a_query_copies_them() {
+    let doubled = |depth: usize| {
+        let step = |number| {
+            format!(
+                "a{} AS (SELECT x.*, y.* FROM a{number} x, a{number} y)",
+                number + 1
+            )
+        };
+        let steps: Vec<String> = (0..depth).map(step).collect();
+        format!(
+            "WITH a0 AS (SELECT * FROM orders), {} SELECT * FROM a{depth}",
+            steps.join(", ")
+        )
+    };
+    assert_eq!(on_small_stack(doubled(8)), "understood");
+    assert_eq!(on_small_stack(doubled(64)), "too large");
+    let columns = vec!["id"; 1_600].join(",");
+    let again = vec!["a"; 100_000].join(",");
+    assert_eq!(
+        on_small_stack(format!(
+            "WITH a AS (SELECT {columns} FROM orders) SELECT 1 FROM {again}"
+        )),
+        "too large"
+    );
+    assert_eq!(
+        on_small_stack(format!("SELECT 1 FROM {}", vec!["now()"; 100_000].join(","))),
+        "too large"
+    );
+    assert_eq!(
+        on_small_stack(format!(
+            "SELECT 1 FROM orders {}",
+            "NATURAL JOIN orders ".repeat(40_000)
+        )),
+        "too large"
+    );
+}
