@@ -536,6 +536,7 @@ mod tests {
                 Frontend::Bind {
                     portal: "p",
                     statement: "s",
+                    values: Values(b"\0\0\0\0\0\0"),
                 },
             ),
             (b'D', b"Ss\0", describe_statement),
@@ -591,6 +592,7 @@ mod tests {
         let expected = Frontend::Bind {
             portal: "",
             statement: "",
+            values: Values(&body[2..]),
         };
         assert_eq!(read(&message(b'B', body)), Ok(expected));
         assert_eq!(
@@ -634,7 +636,8 @@ mod tests {
             read(&bind),
             Ok(Frontend::Bind {
                 portal: "p",
-                statement: "s"
+                statement: "s",
+                values: Values(b"\0\0\0\0\0\0"),
             })
         );
         let execute = said(&|buffer| put_execute(buffer, "p"));
