@@ -244,7 +244,7 @@ impl Cluster {
         let mut settings = String::from(
             "listen_addresses = '127.0.0.1'\nmax_connections = 100\npassword_encryption = 'scram-sha-256'\n\
              # What is in here can be made again: nothing waits for the disk.\n\
-             fsync = off\nsynchronous_commit = off\nfull_page_writes = off\n\
+             fsync = off\nsynchronous_commit = off\nfull_page_writes = off\nautovacuum = off\n\
              log_line_prefix = '%m [%p] %q%u@%d %a '\nlog_timezone = 'UTC'\ntimezone = 'UTC'\n",
         );
         settings.push_str(&format!(
