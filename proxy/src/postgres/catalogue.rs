@@ -427,12 +427,16 @@ impl SharedCatalogue {
         self.wanted.notify_one();
     }
 
-    fn age_ms(&self) -> u64 {
-        self.now_ms()
-            .saturating_sub(self.confirmed_ms.load(Ordering::Relaxed))
+    /// From when the newest names tell all that there was, in the time of [`SharedCatalogue::now_ms`].
+    pub fn confirmed_ms(&self) -> u64 {
+        self.confirmed_ms.load(Ordering::Relaxed)
     }
 
-    fn now_ms(&self) -> u64 {
+    fn age_ms(&self) -> u64 {
+        self.now_ms().saturating_sub(self.confirmed_ms())
+    }
+
+    pub fn now_ms(&self) -> u64 {
         u64::try_from(self.born.elapsed().as_millis())
             .unwrap_or(u64::MAX)
             .saturating_add(1)

@@ -4,8 +4,6 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use postern_sql::Catalogue;
-
 use crate::audit::Audit;
 use crate::authorize::{Authorizer, Judged, Permit, Reading, Recorder, View};
 use crate::config::Limits;
@@ -14,7 +12,7 @@ use crate::upstream::Credentials;
 
 use super::Place;
 use super::catalogue::SharedCatalogue;
-use super::doubt::{About, Doubt, Source};
+use super::doubt::{About, Before, Doubt, Source};
 use super::message::Named;
 use super::prepared::Prepared;
 
@@ -37,8 +35,7 @@ pub struct Dialogue {
     pub(super) doubt: Doubt,
     /// What the server is asked next about its names.
     pub(super) ask_about: About,
-    /// The shared names when the session was last outside a transaction.
-    pub(super) shared_before: Arc<Catalogue>,
+    pub(super) before: Before,
     /// The names were asked because of a parameter type that the reading does not know.
     pub(super) types_asked: bool,
     /// Something moved names in this transaction, so its end may move them back.
@@ -162,7 +159,10 @@ impl Dialogue {
             heard_secret: false,
             place,
             view,
-            shared_before: reading.catalogue.clone(),
+            before: Before {
+                confirmed_ms: names.confirmed_ms(),
+                names: reading.catalogue.clone(),
+            },
             reading,
             names,
             source: Source::Shared,

@@ -35,9 +35,16 @@ pub(super) enum Source {
         asked: Instant,
         stamp: Box<str>,
         /// The connection tells its names as they were when its transaction began: they hold only while
-        /// nobody else has changed any, and these are the shared ones from before.
-        beside: Option<Arc<Catalogue>>,
+        /// nobody else has changed any.
+        stays: bool,
     },
+}
+
+/// The names without what the transaction itself has changed, and since when the shared ones tell no less.
+#[derive(Clone, Debug)]
+pub(super) struct Before {
+    pub confirmed_ms: u64,
+    pub names: Arc<Catalogue>,
 }
 
 /// What the server is asked about its names.
@@ -113,8 +120,11 @@ impl Dialogue {
         let outside = !self.in_transaction();
         match &self.source {
             Source::Shared => {
-                if outside && !Arc::ptr_eq(&self.shared_before, &self.reading.catalogue) {
-                    self.shared_before = self.reading.catalogue.clone();
+                if outside && !Arc::ptr_eq(&self.before.names, &self.reading.catalogue) {
+                    self.before = Before {
+                        confirmed_ms: self.names.confirmed_ms(),
+                        names: self.reading.catalogue.clone(),
+                    };
                 }
                 let newest = self.names.newest();
                 if Arc::ptr_eq(&newest, &self.reading.catalogue) && !self.names.is_stale() {
@@ -131,34 +141,31 @@ impl Dialogue {
                     self.authorizer
                         .reading(&newest, path, &old.role, old.standard_conforming_strings);
             }
-            Source::Own { asked, beside, .. } => {
+            Source::Own { asked, stays, .. } => {
                 let is_old = asked.elapsed() > Duration::from_secs(self.names.age_seconds_max());
-                if is_old || outside && beside.is_some() {
+                if is_old || outside && *stays {
                     self.doubt = Doubt::Dirty;
-                }
-                if outside {
-                    self.shared_before = self.names.newest();
                 }
             }
         }
     }
 
     /// Whether somebody else has changed names since the transaction began whose moment this connection tells: what
-    /// differs from before, and not because it came before that moment.
+    /// the newest shared names say otherwise than those from before, and otherwise than the transaction sees it.
     fn is_outrun(&self) -> bool {
-        let Source::Own {
-            beside: Some(before), ..
-        } = &self.source
-        else {
+        if !matches!(self.source, Source::Own { stays: true, .. }) {
             return false;
-        };
-        let (newest, own) = (self.names.newest(), &self.reading.catalogue);
-        let names = newest.schemas.keys().chain(before.schemas.keys());
-        let changed = |name: &String| {
+        }
+        if self.names.is_stale() || self.names.confirmed_ms() <= self.before.confirmed_ms {
+            return self.names.is_stale();
+        }
+        let (newest, before, own) = (self.names.newest(), &self.before.names, &self.reading.catalogue);
+        let mut names = newest.schemas.keys().chain(before.schemas.keys());
+        names.any(|name| {
             let now = newest.schemas.get(name);
-            now != before.schemas.get(name) && now != own.schemas.get(name)
-        };
-        self.names.is_stale() || newest.version != before.version && names.into_iter().any(changed)
+            let is_private = name.starts_with("pg_temp_") || name.starts_with("pg_toast_temp_");
+            !is_private && now != before.schemas.get(name) && now != own.schemas.get(name)
+        })
     }
 
     /// Asks the server what names mean now, once everything before is answered.
@@ -272,6 +279,12 @@ impl Dialogue {
             ));
         }
         self.prepared.keep_as_served(&facts.prepared, &facts.cursors);
+        if !self.moved {
+            self.before = Before {
+                confirmed_ms: self.names.now_ms(),
+                names: told.catalogue.clone(),
+            };
+        }
         let is_shared = Arc::ptr_eq(&told.catalogue, &shared.catalogue) && !self.names.is_stale();
         if !is_shared {
             self.names.refresh_soon();
@@ -282,7 +295,7 @@ impl Dialogue {
             Source::Own {
                 asked: Instant::now(),
                 stamp: told.stamp,
-                beside: (facts.snapshot_stays && self.in_transaction()).then(|| self.shared_before.clone()),
+                stays: facts.snapshot_stays && self.in_transaction(),
             }
         };
         self.reading = self.authorizer.reading(
