@@ -86,6 +86,8 @@ impl fmt::Debug for Credential {
 #[derive(Debug, Default)]
 pub struct Credentials {
     by_name: BTreeMap<String, Arc<Credential>>,
+    /// The bytes that passwords begin with: most of what a target says is passed by with a look at each byte.
+    begins: ByteSet,
 }
 
 impl Credentials {
@@ -95,9 +97,17 @@ impl Credentials {
         let by_name = config
             .iter()
             .map(|(name, entry)| Ok((name.clone(), Arc::new(load_one(name, entry, reading)?))));
-        Ok(Credentials {
+        let mut credentials = Credentials {
             by_name: by_name.collect::<Result<_, Error>>()?,
-        })
+            begins: ByteSet::default(),
+        };
+        let mut begins = ByteSet::default();
+        credentials
+            .passwords()
+            .filter_map(|password| password.first())
+            .for_each(|byte| begins.put(*byte));
+        credentials.begins = begins;
+        Ok(credentials)
     }
 
     /// The credential of this name, if it may be used at this address.
@@ -115,16 +125,25 @@ impl Credentials {
 
     /// The bytes without the passwords of this host, if they hold any: a target may know some and say them back.
     pub fn withheld(&self, bytes: &[u8]) -> Option<Vec<u8>> {
+        let begins_secret = |(place, byte): (usize, &u8)| {
+            let rest = bytes.get(place..).unwrap_or_default();
+            self.begins.holds(*byte) && self.passwords().any(|password| rest.starts_with(password))
+        };
+        if !bytes.iter().enumerate().any(begins_secret) {
+            return None;
+        }
+        let clean = self
+            .passwords()
+            .fold(bytes.to_vec(), |bytes, password| replaced(&bytes, password));
+        Some(clean)
+    }
+
+    fn passwords(&self) -> impl Iterator<Item = &[u8]> {
         let passwords = self.by_name.values().filter_map(|one| match &one.secret {
             Secret::Password(password) => Some(password.expose_secret().as_bytes()),
             Secret::Certificate | Secret::Trust => None,
         });
-        let mut clean: Option<Vec<u8>> = None;
-        for password in passwords.filter(|password| password.len() >= SECRET_BYTES_MIN) {
-            let without = replaced(clean.as_deref().unwrap_or(bytes), password);
-            clean = without.or(clean);
-        }
-        clean
+        passwords.filter(|password| password.len() >= SECRET_BYTES_MIN)
     }
 
     /// Names of the credentials that send their secret without TLS, for a warning at start.
@@ -136,7 +155,24 @@ impl Credentials {
     }
 }
 
-fn replaced(bytes: &[u8], secret: &[u8]) -> Option<Vec<u8>> {
+/// Some of the 256 bytes there are.
+#[derive(Debug, Default)]
+struct ByteSet([u64; 4]);
+
+impl ByteSet {
+    fn put(&mut self, byte: u8) {
+        if let Some(word) = self.0.get_mut(usize::from(byte >> 6)) {
+            *word |= 1 << (byte & 63);
+        }
+    }
+
+    fn holds(&self, byte: u8) -> bool {
+        let word = self.0.get(usize::from(byte >> 6));
+        word.is_some_and(|word| word & (1 << (byte & 63)) != 0)
+    }
+}
+
+fn replaced(bytes: &[u8], secret: &[u8]) -> Vec<u8> {
     let (mut kept, mut rest) = (Vec::new(), bytes);
     while let Some(place) = rest.windows(secret.len()).position(|piece| piece == secret) {
         let (before, found) = rest.split_at(place);
@@ -144,7 +180,7 @@ fn replaced(bytes: &[u8], secret: &[u8]) -> Option<Vec<u8>> {
         kept.extend_from_slice(b"***");
         rest = found.get(secret.len()..).unwrap_or_default();
     }
-    (rest.len() < bytes.len()).then(|| [kept.as_slice(), rest].concat())
+    [kept.as_slice(), rest].concat()
 }
 
 fn load_one(name: &str, entry: &config::Credential, reading: u64) -> Result<Credential, Error> {
