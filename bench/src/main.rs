@@ -1,11 +1,13 @@
 //! Measures Postern beside its peers, interleaved in one run, and prints tables.
 //!
-//! `cargo run --release -p postern-bench -- postgres | decide | audit`, with `--rounds N`, `--seconds N`, `--only WORDS`.
+//! `cargo run --release -p postern-bench -- postgres | http | decide | audit`, with `--rounds N`, `--seconds N`,
+//! `--only WORDS`.
 //! Everything stands on this machine: the ratios count, the absolute figures do not.
 
 mod audit;
 mod copy;
 mod decide;
+mod http;
 mod idle;
 mod peers;
 mod pgbench;
@@ -49,12 +51,13 @@ fn main() -> ExitCode {
             drop(house);
             idle::run(&wanted);
         }
+        Some("http") => http::run(&wanted),
         Some("decide") => decide::run(&wanted),
         Some("audit") => audit::run(&wanted),
         Some(idle::TARGET) => idle::target(),
         _ => {
             eprintln!(
-                "usage: postern-bench postgres | decide | audit [--rounds N] [--seconds N] [--only WORDS]"
+                "usage: postern-bench postgres | http | decide | audit [--rounds N] [--seconds N] [--only WORDS]"
             );
             return ExitCode::from(2);
         }

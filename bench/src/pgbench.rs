@@ -9,58 +9,71 @@ use crate::peers::{House, Way};
 use crate::process::cpu_seconds;
 use crate::spread::Spread;
 
-/// One thing that is measured: its name, and pgbench's arguments for it.
-const WORK: [(&str, &[&str]); 9] = [
-    (
+/// One thing that is measured.
+struct Work {
+    name: &'static str,
+    /// pgbench's, as one would type them.
+    options: &'static str,
+    /// How many transactions each client runs, where a time would not do.
+    transactions: Option<u32>,
+}
+
+const fn work(name: &'static str, options: &'static str) -> Work {
+    Work {
+        name,
+        options,
+        transactions: None,
+    }
+}
+
+/// Many sessions take longer to open than a round lasts.
+const fn grown(name: &'static str, options: &'static str, transactions: u32) -> Work {
+    Work {
+        name,
+        options,
+        transactions: Some(transactions),
+    }
+}
+
+const WORK: [Work; 9] = [
+    work(
         "select, prepared, 8 clients",
-        &["--select-only", "--protocol=prepared", "--client=8"],
+        "--select-only --protocol=prepared --client=8",
     ),
-    (
+    work(
         "select, extended, 8 clients",
-        &["--select-only", "--protocol=extended", "--client=8"],
+        "--select-only --protocol=extended --client=8",
     ),
-    (
+    work(
         "select, simple, 8 clients",
-        &["--select-only", "--protocol=simple", "--client=8"],
+        "--select-only --protocol=simple --client=8",
     ),
-    (
+    work(
         "select, prepared, 1 client",
-        &["--select-only", "--protocol=prepared", "--client=1"],
+        "--select-only --protocol=prepared --client=1",
     ),
-    (
+    work(
         "connect, ask, leave",
-        &["--select-only", "--protocol=simple", "--client=4", "--connect"],
+        "--select-only --protocol=simple --client=4 --connect",
     ),
-    (
+    work(
         "write, prepared, 8 clients",
-        &["--skip-some-updates", "--protocol=prepared", "--client=8"],
+        "--skip-some-updates --protocol=prepared --client=8",
     ),
-    (
+    grown(
         "grown to 64 sessions",
-        &[
-            "--select-only",
-            "--protocol=prepared",
-            "--client=64",
-            "--transactions=400",
-        ],
+        "--select-only --protocol=prepared --client=64",
+        400,
     ),
-    (
+    grown(
         "grown to 250 sessions",
-        &[
-            "--select-only",
-            "--protocol=prepared",
-            "--client=250",
-            "--transactions=100",
-        ],
+        "--select-only --protocol=prepared --client=250",
+        100,
     ),
-    (
+    grown(
         "grown to 1000 sessions",
-        &[
-            "--select-only",
-            "--protocol=prepared",
-            "--client=1000",
-            "--transactions=30",
-        ],
+        "--select-only --protocol=prepared --client=1000",
+        30,
     ),
 ];
 
@@ -76,40 +89,33 @@ struct Found {
 pub fn run(house: &House, wanted: &Wanted) {
     let mut found: BTreeMap<(usize, usize), Vec<Found>> = BTreeMap::new();
     for round in 1..=wanted.rounds {
-        for (work, (name, arguments)) in WORK.iter().enumerate() {
+        for (number, work) in WORK.iter().enumerate() {
             for (way, through) in house.ways.iter().enumerate() {
-                let line = format!("{name}, {}", through.name());
+                let line = format!("{}, {}", work.name, through.name());
                 if !wanted.is_wanted(&line) {
                     continue;
                 }
                 eprintln!("round {round} of {}: {line}", wanted.rounds);
-                let rounds = found.entry((work, way)).or_default();
-                rounds.push(measure(house, through, arguments, wanted.seconds));
+                let rounds = found.entry((number, way)).or_default();
+                rounds.push(measure(house, through, work, wanted.seconds));
             }
         }
     }
     print_table(house, &found, wanted);
 }
 
-fn measure(house: &House, way: &Way, arguments: &[&str], seconds: u32) -> Found {
-    // Many sessions take longer to open than a round lasts. They have a number of transactions instead of a time,
-    // and what the logins cost is measured by one transaction each, and taken off.
-    let is_counted = |argument: &&&str| argument.starts_with("--transactions=");
-    if arguments.iter().any(|argument| is_counted(&argument)) {
-        let others: Vec<&str> = arguments
-            .iter()
-            .filter(|argument| !is_counted(argument))
-            .copied()
-            .collect();
-        let logins = run_once(house, way, &others, "--transactions=1");
-        let whole = run_once(house, way, arguments, "--jobs=1");
-        return Found {
-            cpu_seconds: (whole.used - logins.used) * 100_000.0
-                / (whole.transactions - logins.transactions).max(1.0),
-            ..whole.found()
-        };
+fn measure(house: &House, way: &Way, work: &Work, seconds: u32) -> Found {
+    let Some(transactions) = work.transactions else {
+        return run_once(house, way, work, &format!("--time={seconds}")).found();
+    };
+    // What the logins cost is measured by one transaction each, and taken off.
+    let logins = run_once(house, way, work, "--transactions=1");
+    let whole = run_once(house, way, work, &format!("--transactions={transactions}"));
+    Found {
+        cpu_seconds: (whole.used - logins.used) * 100_000.0
+            / (whole.transactions - logins.transactions).max(1.0),
+        ..whole.found()
     }
-    run_once(house, way, arguments, &format!("--time={seconds}")).found()
 }
 
 /// One run of pgbench, as it was counted.
@@ -131,9 +137,11 @@ impl Counted {
     }
 }
 
-fn run_once(house: &House, way: &Way, arguments: &[&str], also: &str) -> Counted {
+fn run_once(house: &House, way: &Way, work: &Work, length: &str) -> Counted {
     let mut command = way.client(&house.world, "pgbench");
-    command.args(["--no-vacuum", "--jobs=1", also]).args(arguments);
+    command
+        .args(["--no-vacuum", "--jobs=1", length])
+        .args(work.options.split(' '));
     let before = way.pid(&house.world).map_or(0.0, cpu_seconds);
     let said = heard(command).succeeded();
     let used = way.pid(&house.world).map_or(0.0, cpu_seconds) - before;
@@ -181,7 +189,7 @@ fn print_table(house: &House, found: &BTreeMap<(usize, usize), Vec<Found>>, want
             .map(|(ours, theirs)| figure(ours) / figure(theirs));
         Some(format!("{:.2}×", Spread::of(ratios)))
     };
-    for (work, (name, _)) in WORK.iter().enumerate() {
+    for (work, Work { name, .. }) in WORK.iter().enumerate() {
         for (number, way) in house.ways.iter().enumerate() {
             let [Some(cpu), Some(throughput), Some(latency)] =
                 figures.map(|figure| spread(work, number, figure))

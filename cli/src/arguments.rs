@@ -97,18 +97,21 @@ pub struct Can {
     /// Who would ask.
     pub workload: String,
     /// One action, such as `select` or `delete`.
-    #[arg(required_unless_present = "sql", conflicts_with = "sql")]
+    #[arg(required_unless_present_any = ["sql", "request"], conflicts_with_all = ["sql", "request"])]
     pub action: Option<String>,
     /// On what: `table`, `schema.table`, `schema.*`, a role, or nothing for the database.
-    #[arg(conflicts_with = "sql")]
+    #[arg(conflicts_with_all = ["sql", "request"])]
     pub resource: Option<String>,
     #[arg(long)]
     pub target: String,
     /// A whole statement: every effect that it would have is judged.
     #[arg(long, value_name = "STATEMENT")]
     pub sql: Option<String>,
+    /// A request to an API: its method and path, such as `POST /v1/invoices`.
+    #[arg(long, value_name = "REQUEST", conflicts_with = "sql")]
+    pub request: Option<String>,
     /// The columns that would be touched.
-    #[arg(long, value_delimiter = ',', conflicts_with = "sql")]
+    #[arg(long, value_delimiter = ',', conflicts_with_all = ["sql", "request"])]
     pub columns: Vec<String>,
     /// The target's first, if absent.
     #[arg(long)]

@@ -34,9 +34,10 @@ pub async fn run(can: Can) -> Result<Exit> {
 }
 
 fn question(can: &Can) -> Question {
-    let asked = match (&can.sql, &can.action) {
-        (Some(sql), _) => Asked::Sql(sql.clone()),
-        (None, action) => Asked::Action {
+    let asked = match (&can.sql, &can.request, &can.action) {
+        (Some(sql), ..) => Asked::Sql(sql.clone()),
+        (_, Some(request), _) => Asked::Request(request.clone()),
+        (None, None, action) => Asked::Action {
             action: action.clone().unwrap_or_default(),
             resource: can.resource.clone().unwrap_or_default(),
             columns: can.columns.clone(),

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use postern_link::snapshot::{Snapshot, Target};
+use postern_link::snapshot::{PostgresTarget, Snapshot};
 use postern_proxy::postgres::catalogue::catalogue_query;
 use postern_proxy::postgres::connect::{Connected, Dial, connect};
 use postern_proxy::upstream::Credentials;
@@ -36,14 +36,17 @@ async fn dump(order: CatalogueDump) -> Result<Exit> {
             Trouble::usage(format!("there is no target `{}`", order.target))
                 .next(format!("there are: {}", names.join(", ")))
         })?;
+    let postgres = target
+        .postgres()
+        .ok_or_else(|| Trouble::usage(format!("target `{}` is no database", target.name)))?;
     let credentials = Credentials::load(&proxy.credentials).map_err(|error| Trouble::from_error(&error))?;
     let database = order
         .database
-        .or_else(|| target.postgres.databases.first().cloned())
+        .or_else(|| postgres.databases.first().cloned())
         .unwrap_or_default();
     let place = Login {
-        credential: &target.postgres.gateway_role,
-        target,
+        credential: &postgres.gateway_role,
+        target: postgres,
         database,
     };
     let mut connected = log_in(&place, &credentials, &proxy.limits).await?;
@@ -71,7 +74,7 @@ pub fn snapshot(folder: Option<&Path>, file: &File) -> Result<Snapshot> {
 /// One credential at one database of its target.
 pub struct Login<'a> {
     pub credential: &'a str,
-    pub target: &'a Target,
+    pub target: &'a PostgresTarget,
     pub database: String,
 }
 
@@ -81,7 +84,7 @@ pub async fn log_in(
     credentials: &Credentials,
     limits: &postern_proxy::config::Limits,
 ) -> Result<Connected> {
-    let address = &login.target.postgres.address;
+    let address = &login.target.address;
     let credential = credentials
         .for_address(login.credential, address)
         .map_err(|error| Trouble::from_error(&error))?;

@@ -3,12 +3,12 @@
 use std::path::Path;
 use std::time::Duration;
 
-use postern_link::snapshot::{DangerousRole, Snapshot};
+use postern_link::snapshot::{DangerousRole, HttpTarget, Snapshot};
 use postern_proxy::authorize::Rules;
 use postern_proxy::config::{DecideBy, Verify};
 use postern_proxy::postgres::catalogue::Facts;
-use postern_proxy::tls::ServerTls;
-use postern_proxy::upstream::Credentials;
+use postern_proxy::tls::{ALPN_HTTP_1, ServerTls};
+use postern_proxy::upstream::{Credentials, Upstream};
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject as _;
 use tokio::net::TcpStream;
@@ -202,32 +202,44 @@ async fn look_at_targets(
     proxy: &postern_proxy::config::Config,
     findings: &mut Findings,
 ) {
-    for target in &snapshot.targets {
-        let database = target.postgres.databases.first().cloned().unwrap_or_default();
-        for (role, credential) in &target.postgres.roles {
+    let apis = snapshot
+        .targets
+        .iter()
+        .filter_map(|target| Some((&target.name, target.http()?)));
+    for (name, api) in apis {
+        let what = format!("target `{name}` with credential `{}`", api.credential);
+        findings.add(what, reach_api(api, credentials, proxy).await);
+    }
+    let databases = snapshot
+        .targets
+        .iter()
+        .filter_map(|target| Some((&target.name, target.postgres()?)));
+    for (name, target) in databases {
+        let database = target.databases.first().cloned().unwrap_or_default();
+        for (role, credential) in &target.roles {
             let login = Login {
                 credential,
                 target,
                 database: database.clone(),
             };
-            let what = format!("target `{}` as role `{role}`", target.name);
+            let what = format!("target `{name}` as role `{role}`");
             findings.add(what, judge_role(role, &login, credentials, proxy).await);
         }
-        for database in target.postgres.databases.iter().skip(1) {
+        for database in target.databases.iter().skip(1) {
             let login = Login {
-                credential: &target.postgres.gateway_role,
+                credential: &target.gateway_role,
                 target,
                 database: database.clone(),
             };
-            let what = format!("database `{database}` of target `{}`", target.name);
+            let what = format!("database `{database}` of target `{name}`");
             findings.add(what, reads_as_we_do(&login, credentials, proxy).await);
         }
         let login = Login {
-            credential: &target.postgres.gateway_role,
+            credential: &target.gateway_role,
             target,
             database,
         };
-        let what = format!("target `{}` as the gateway itself", target.name);
+        let what = format!("target `{name}` as the gateway itself");
         let ends = ends_backends(&login, credentials, proxy).await;
         if let Some(false) = findings.add(what.clone(), ends) {
             let why = "it may not end other roles' backends, so a revoked session's statement is only cancelled: \
@@ -237,15 +249,31 @@ async fn look_at_targets(
     }
 }
 
+/// Connects as the gateway does, TLS included where the credential demands it; asks for nothing.
+async fn reach_api(
+    api: &HttpTarget,
+    credentials: &Credentials,
+    proxy: &postern_proxy::config::Config,
+) -> Result<()> {
+    let from_error = |error: postern_proxy::upstream::Error| Trouble::from_error(&error);
+    let credential = credentials
+        .for_address(&api.credential, &api.address)
+        .map_err(from_error)?;
+    let timeout = Duration::from_millis(proxy.limits.connect_timeout_ms);
+    let socket = Upstream::dial(&credential, &api.address, timeout)
+        .await
+        .map_err(from_error)?;
+    let secured = Upstream::secure(socket, &credential, &api.address, ALPN_HTTP_1);
+    secured.await.map(drop).map_err(from_error)
+}
+
 async fn judge_role(
     role: &str,
     login: &Login<'_>,
     credentials: &Credentials,
     proxy: &postern_proxy::config::Config,
 ) -> Result<()> {
-    let mut connected = log_in(login, credentials, &proxy.limits).await?;
-    connected.wire.goodbye().await;
-    let facts = connected.facts;
+    let facts = facts_of(login, credentials, proxy).await?;
     if facts.role != role {
         return Err(Trouble::new(format!(
             "the credential `{}` logs in as `{}`",
@@ -254,7 +282,7 @@ async fn judge_role(
         .next("name a credential of the role itself: the gateway never goes down from a stronger one"));
     }
     in_our_encoding(&facts)?;
-    let refused = login.target.postgres.dangerous_role == DangerousRole::Refused;
+    let refused = login.target.dangerous_role == DangerousRole::Refused;
     if refused && !facts.dangers.is_empty() {
         return Err(
             Trouble::new(format!("the role is too strong: {}", facts.dangers.join(", ")))
@@ -269,9 +297,18 @@ async fn reads_as_we_do(
     credentials: &Credentials,
     proxy: &postern_proxy::config::Config,
 ) -> Result<()> {
+    in_our_encoding(&facts_of(login, credentials, proxy).await?)
+}
+
+/// What a server says of the login, which is left again.
+async fn facts_of(
+    login: &Login<'_>,
+    credentials: &Credentials,
+    proxy: &postern_proxy::config::Config,
+) -> Result<Facts> {
     let mut connected = log_in(login, credentials, &proxy.limits).await?;
     connected.wire.goodbye().await;
-    in_our_encoding(&connected.facts)
+    Ok(connected.facts)
 }
 
 fn in_our_encoding(facts: &Facts) -> Result<()> {

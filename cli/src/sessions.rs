@@ -58,9 +58,9 @@ pub fn table(sessions: &[Value]) -> String {
         "RUN",
     ]);
     for session in sessions {
-        let place = ["target", "database", "role"]
-            .map(|name| text_of(session, name))
-            .join("/");
+        // An API has neither database nor role.
+        let place = ["target", "database", "role"].map(|name| text_of(session, name));
+        let place = place.join("/").trim_end_matches('/').to_owned();
         let run = session.get("run").unwrap_or(&Value::Null);
         let run = ["repository", "run_id"].map(|name| text_of(run, name)).join(" ");
         let mut cells = ["id", "state", "workload", "evidence"]

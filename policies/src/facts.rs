@@ -1,6 +1,6 @@
 //! A question as Cedar wants it: entities and context. Only what some policy reads is built.
 
-use crate::question::{Path, Question, Run};
+use crate::question::{Lineage, Question, Run};
 use crate::reads::ReadSet;
 use crate::slice::Bucket;
 use crate::vocabulary::{ACTIONS, Attribute, COMMON, action_index};
@@ -19,17 +19,17 @@ thread_local! {
 }
 
 /// The entities that a bucket's conditions can ask for. Every ancestor is a direct parent, so that one
-/// entity answers `in` as four would.
+/// entity answers `in` as many would.
 pub(crate) fn entities<'a>(
     bucket: &'a Bucket,
     question: &Question<'_>,
-    path: &Path,
+    lineage: &Lineage,
 ) -> Option<Cow<'a, Entities>> {
     if !bucket.reads.resource_attributes && !bucket.reads.hierarchy {
         return Some(Cow::Borrowed(&bucket.entities));
     }
-    let mut steps = path.steps().rev();
-    let uid = steps.next().map(|(kind, id)| kind.uid(id))?;
+    let (kind, id) = lineage.itself();
+    let uid = kind.uid(id);
     let text = |part: &str| RestrictedExpression::new_string(part.to_owned());
     let parts = question.resource.parts();
     let attributes: HashMap<_, _> = parts
@@ -37,7 +37,7 @@ pub(crate) fn entities<'a>(
         .map(|(name, part)| (name.to_owned(), text(part)))
         .collect();
     let parents: HashSet<_> = match bucket.reads.hierarchy {
-        true => steps.map(|(kind, id)| kind.uid(id)).collect(),
+        true => lineage.ancestors().map(|(kind, id)| kind.uid(id)).collect(),
         false => HashSet::new(),
     };
     let resource = Entity::new(uid, attributes, parents).ok()?;
@@ -84,6 +84,10 @@ fn value(attribute: Attribute, question: &Question<'_>) -> Option<RestrictedExpr
         Attribute::Mode => context.mode.map(text),
         Attribute::Channel => context.channel.map(text),
         Attribute::Language => context.language.map(text),
+        Attribute::Arguments => {
+            let arguments = context.arguments.into_iter().flatten();
+            Some(RestrictedExpression::new_set(arguments.map(|one| text(one))))
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! Entity ids: the parts of a name, each percent-encoded, joined by `/`.
 //! Encoding is injective: two different names never share an id, and an id has one spelling only.
 
+use crate::path;
 use crate::vocabulary::Kind;
 use std::borrow::Cow;
 
@@ -82,6 +83,9 @@ pub(crate) fn decode_part(encoded: &str) -> Option<Cow<'_, str>> {
 /// What is wrong with an id that somebody wrote in a policy; nothing if a question could carry it.
 /// An id that can never match would silently switch off the `forbid` it stands in.
 pub(crate) fn fault(kind: Kind, id: &str) -> Option<String> {
+    if kind == Kind::Path {
+        return path_fault(id);
+    }
     let names = kind.parts();
     let parts: Vec<&str> = id.split('/').collect();
     if parts.len() != names.len() {
@@ -102,6 +106,24 @@ pub(crate) fn fault(kind: Kind, id: &str) -> Option<String> {
     parts
         .contains(&"")
         .then(|| format!("no part of `{}` may be empty", names.join("/")))
+}
+
+fn path_fault(id: &str) -> Option<String> {
+    let shape = || Some("the id of a Path is `target:/its/path`".to_owned());
+    let Some((target, path)) = id.split_once('/').and_then(|(before, _)| {
+        let target = before.strip_suffix(':')?;
+        Some((target, id.get(before.len()..)?))
+    }) else {
+        return shape();
+    };
+    if let Some(fault) = fault(Kind::Target, target) {
+        return Some(fault);
+    }
+    match path::normalised(path) {
+        Err(why) => Some(format!("no request is served that has this path: {why}")),
+        Ok(spelled) if spelled != path => Some(format!("write the id as `{target}:{spelled}`")),
+        Ok(_) => None,
+    }
 }
 
 #[cfg(test)]
@@ -150,6 +172,25 @@ mod tests {
         assert_eq!(fault(Kind::Target, "50%").unwrap(), "write the id as `50%25`");
         assert_eq!(fault(Kind::Workload, "*").unwrap(), "write the id as `%2A`");
         assert!(fault(Kind::Role, "orders/").unwrap().contains("empty"));
+    }
+
+    #[test]
+    fn a_path_that_no_request_can_have_is_a_fault() {
+        assert_eq!(fault(Kind::Path, "billing:/v1/invoices"), None);
+        assert_eq!(fault(Kind::Path, "a:b:/"), None);
+        let shape = "the id of a Path is `target:/its/path`";
+        for id in ["billing/v1/invoices", "billing", "billing:", ":v1/a"] {
+            assert_eq!(fault(Kind::Path, id).unwrap(), shape, "{id}");
+        }
+        assert!(fault(Kind::Path, ":/v1").unwrap().contains("empty"));
+        assert_eq!(
+            fault(Kind::Path, "billing:/%7Eme").unwrap(),
+            "write the id as `billing:/~me`"
+        );
+        for id in ["billing://", "billing:/a/../b", "billing:/a;b", "billing:/a b"] {
+            let told = fault(Kind::Path, id).unwrap();
+            assert!(told.starts_with("no request is served"), "{told}");
+        }
     }
 
     proptest! {

@@ -9,6 +9,7 @@ mod fault;
 mod identifier;
 mod library;
 mod load;
+pub mod path;
 mod question;
 mod reach;
 mod reads;

@@ -1,6 +1,6 @@
 //! What is asked: one action on one resource, and what is known of the call. Plain borrowed data.
 
-use crate::identifier::{entity_id, push_part};
+use crate::identifier::push_part;
 use crate::vocabulary::Kind;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -50,9 +50,19 @@ pub enum Resource<'a> {
     },
     Path {
         target: &'a str,
+        /// In its [one spelling](crate::path::normalised).
         name: &'a str,
     },
     Tool {
+        target: &'a str,
+        name: &'a str,
+    },
+    Prompt {
+        target: &'a str,
+        name: &'a str,
+    },
+    /// What an MCP server calls a resource, by its URI.
+    Resource {
         target: &'a str,
         name: &'a str,
     },
@@ -81,6 +91,8 @@ pub struct Context<'a> {
     pub mode: Option<&'a str>,
     pub channel: Option<&'a str>,
     pub language: Option<&'a str>,
+    /// Of a tool's declared arguments those that are given, each as `name=value`.
+    pub arguments: Option<&'a BTreeSet<String>>,
 }
 
 impl<'a> Context<'a> {
@@ -103,6 +115,7 @@ impl<'a> Context<'a> {
             mode: None,
             channel: None,
             language: None,
+            arguments: None,
         }
     }
 }
@@ -159,6 +172,8 @@ impl<'a> Resource<'a> {
             Resource::Operation { .. } => Kind::Operation,
             Resource::Path { .. } => Kind::Path,
             Resource::Tool { .. } => Kind::Tool,
+            Resource::Prompt { .. } => Kind::Prompt,
+            Resource::Resource { .. } => Kind::Resource,
         }
     }
 
@@ -187,7 +202,9 @@ impl<'a> Resource<'a> {
             Resource::Role { target, role: name }
             | Resource::Operation { target, name }
             | Resource::Path { target, name }
-            | Resource::Tool { target, name } => (2, [target, name, "", ""]),
+            | Resource::Tool { target, name }
+            | Resource::Prompt { target, name }
+            | Resource::Resource { target, name } => (2, [target, name, "", ""]),
         };
         Parts {
             names: self.kind().parts(),
@@ -198,7 +215,7 @@ impl<'a> Resource<'a> {
 
     /// What policies call it: `Postern::Table::"<this>"`.
     pub fn id(&self) -> String {
-        entity_id(&self.parts().iter().map(|(_, part)| part).collect::<Vec<_>>())
+        Lineage::of(self).text
     }
 
     /// What kind of thing it is, as policies name it.
@@ -223,16 +240,35 @@ impl<'a> Parts<'a> {
 }
 
 /// The id of a resource with those of everything it lies in, in one text: an ancestor's id is a prefix.
-pub(crate) struct Path {
+pub(crate) struct Lineage {
     text: String,
-    kinds: [(Kind, usize); 4],
+    kind: Kind,
+    /// Kinds and ends of what it lies in, outermost first, but for shorter paths.
+    ancestors: [(Kind, usize); 3],
     count: usize,
+    /// Where a path begins in the text; its end for everything else.
+    path_from: usize,
 }
 
-impl Path {
-    pub(crate) fn of(resource: &Resource<'_>) -> Path {
+impl Lineage {
+    pub(crate) fn of(resource: &Resource<'_>) -> Lineage {
         let mut text = String::with_capacity(64);
-        let mut kinds = [(Kind::Target, 0); 4];
+        let mut ancestors = [(Kind::Target, 0); 3];
+        let kind = resource.kind();
+        if let Resource::Path { target, name } = resource {
+            push_part(&mut text, target);
+            ancestors[0] = (Kind::Target, text.len());
+            text.push(':');
+            let path_from = text.len();
+            text.push_str(name);
+            return Lineage {
+                text,
+                kind,
+                ancestors,
+                count: 1,
+                path_from,
+            };
+        }
         let parts = resource.parts();
         for (position, (_, part)) in parts.iter().enumerate() {
             if position > 0 {
@@ -240,31 +276,38 @@ impl Path {
             }
             push_part(&mut text, part);
             let ancestor = match position {
-                _ if position + 1 == parts.count => resource.kind(),
                 0 => Kind::Target,
                 1 => Kind::Database,
                 _ => Kind::Schema,
             };
-            if let Some(slot) = kinds.get_mut(position) {
+            if let Some(slot) = ancestors.get_mut(position) {
                 *slot = (ancestor, text.len());
             }
         }
-        Path {
+        Lineage {
+            path_from: text.len(),
             text,
-            kinds,
-            count: parts.count,
+            kind,
+            ancestors,
+            count: parts.count.saturating_sub(1),
         }
     }
 
-    /// Kinds and ids, outermost first; the last one is the resource itself.
-    pub(crate) fn steps(&self) -> impl DoubleEndedIterator<Item = (Kind, &str)> {
-        self.kinds
-            .iter()
-            .take(self.count)
-            .map(|(kind, end)| (*kind, self.text.get(..*end).unwrap_or_default()))
+    /// The kind and id of the resource.
+    pub(crate) fn itself(&self) -> (Kind, &str) {
+        (self.kind, &self.text)
     }
 
-    pub(crate) fn id(&self) -> &str {
-        &self.text
+    /// Kinds and ids of what it lies in, outermost first.
+    pub(crate) fn ancestors(&self) -> impl Iterator<Item = (Kind, &str)> {
+        let upto = |end: usize| self.text.get(..end).unwrap_or_default();
+        let fixed = self.ancestors.iter().take(self.count);
+        let path = self.text.get(self.path_from..).unwrap_or_default();
+        // Of `/v1/invoices`: `/`, then `/v1`; the root lies in no other path.
+        let ends = path.match_indices('/').map(|(place, _)| place.max(1));
+        let shorter = ends.filter(move |end| *end < path.len());
+        fixed
+            .map(move |(kind, end)| (*kind, upto(*end)))
+            .chain(shorter.map(move |end| (Kind::Path, upto(self.path_from + end))))
     }
 }

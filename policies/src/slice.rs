@@ -6,11 +6,13 @@
 
 use crate::answer::{Answer, Reason, RuleId, hint};
 use crate::facts;
-use crate::question::{Path, Question, Resource};
+use crate::question::{Lineage, Question, Resource};
 use crate::reach::Reach;
 use crate::reads::{ReadSet, Reads};
-use crate::vocabulary::{ACTIONS, Kind, action_index};
-use cedar_policy::{AuthorizationError, Authorizer, Decision, Entities, EntityUid, PolicyId, Request};
+use crate::vocabulary::{ACTIONS, Attribute, Kind, action_index};
+use cedar_policy::{
+    AuthorizationError, Authorizer, Decision, Effect, Entities, EntityUid, PolicyId, Request,
+};
 use foldhash::HashMap;
 use std::sync::Arc;
 
@@ -67,16 +69,22 @@ impl Slice {
         self.action(action).map_or(ReadSet::NOTHING, |slice| slice.reads)
     }
 
+    /// Which context attributes the policies for any action look at.
+    pub fn reads_anywhere(&self) -> ReadSet {
+        let slices = self.by_action.iter().flatten();
+        slices.fold(ReadSet::NOTHING, |reads, slice| reads.union(slice.reads))
+    }
+
     /// Decides. Default deny; a forbid beats any permit; an evaluation error refuses.
     pub fn decide(&self, question: &Question<'_>) -> Answer {
-        let path = Path::of(&question.resource);
+        let lineage = Lineage::of(&question.resource);
         let Some(slice) = self.action(question.action) else {
             return self.no_rule(question);
         };
         if !applies(question) {
             return self.no_rule(question);
         }
-        match self.judge(slice, question, &path) {
+        match self.judge(slice, question, &lineage) {
             Verdict::Permitted(_) if question.whole && !slice.forbids.is_empty() => {
                 Answer::refused(Reason::Forbidden(slice.forbids.clone()), None)
             }
@@ -87,14 +95,31 @@ impl Slice {
         }
     }
 
+    /// Whether a permit could hold by what is not known yet: no rule forbids outright, and one permits where this
+    /// attribute is as it says.
+    pub fn hangs_on(&self, question: &Question<'_>, attribute: Attribute) -> bool {
+        let lineage = Lineage::of(&question.resource);
+        let Some(slice) = self.action(question.action).filter(|_| applies(question)) else {
+            return false;
+        };
+        let mut hangs = false;
+        for bucket in slice.matching(&question.resource, &lineage) {
+            if !bucket.forbids.is_empty() || !bucket.unusable.is_empty() {
+                return false;
+            }
+            hangs |= bucket.reads.context.contains(attribute) && bucket.may_permit();
+        }
+        hangs
+    }
+
     fn action(&self, name: &str) -> Option<&ActionSlice> {
         self.by_action.get(action_index(name)?)?.as_ref()
     }
 
-    fn judge(&self, slice: &ActionSlice, question: &Question<'_>, path: &Path) -> Verdict {
+    fn judge(&self, slice: &ActionSlice, question: &Question<'_>, lineage: &Lineage) -> Verdict {
         let mut verdict = Verdict::NoRule;
         let mut conditional = Vec::new();
-        for bucket in slice.matching(&question.resource, path) {
+        for bucket in slice.matching(&question.resource, lineage) {
             for (rules, found) in [
                 (&bucket.unusable, Verdict::Error as fn(_) -> _),
                 (&bucket.forbids, Verdict::Forbidden),
@@ -111,7 +136,7 @@ impl Slice {
         if conditional.is_empty() {
             return verdict;
         }
-        let found = self.evaluate(slice, question, path, &conditional);
+        let found = self.evaluate(slice, question, lineage, &conditional);
         // What cannot even be asked is an error of every rule that would have been asked.
         let everyone = || {
             Verdict::Error(
@@ -128,13 +153,13 @@ impl Slice {
         &self,
         slice: &ActionSlice,
         question: &Question<'_>,
-        path: &Path,
+        lineage: &Lineage,
         buckets: &[&Bucket],
     ) -> Option<Verdict> {
         let reads = buckets.iter().fold(ReadSet::NOTHING, |reads, bucket| {
             reads.union(bucket.reads.context)
         });
-        let resource = question.resource.kind().uid(path.id());
+        let resource = question.resource.kind().uid(lineage.itself().1);
         let context = facts::context(question, reads)?;
         let (principal, action) = (self.principal.clone(), slice.action.clone());
         let request = Request::new(principal, action, resource, context, None).ok()?;
@@ -142,7 +167,7 @@ impl Slice {
         let authorizer = Authorizer::new();
         let mut verdict = Verdict::NoRule;
         for bucket in buckets {
-            let entities = facts::entities(bucket, question, path)?;
+            let entities = facts::entities(bucket, question, lineage)?;
             let response = authorizer.is_authorized(&request, &bucket.conditions, &entities);
             let diagnostics = response.diagnostics();
             let errors: Vec<usize> = diagnostics.errors().map(number_of_error).collect();
@@ -177,14 +202,16 @@ impl Slice {
 
 impl ActionSlice {
     /// The buckets whose rules' scopes match.
-    fn matching<'a>(&'a self, resource: &Resource<'_>, path: &Path) -> impl Iterator<Item = &'a Bucket> {
-        let own = path.steps().next_back();
-        let named = path.steps().flat_map(move |step| {
-            let filed = self.by_resource.get(&step.0).and_then(|by_id| by_id.get(step.1));
-            filed
-                .into_iter()
-                .flatten()
-                .map(move |filed| (filed, own == Some(step)))
+    fn matching<'a>(
+        &'a self,
+        resource: &Resource<'_>,
+        lineage: &Lineage,
+    ) -> impl Iterator<Item = &'a Bucket> {
+        let ancestors = lineage.ancestors().map(|step| (step, false));
+        let steps = ancestors.chain([(lineage.itself(), true)]);
+        let named = steps.flat_map(move |((kind, id), is_itself)| {
+            let filed = self.by_resource.get(&kind).and_then(|by_id| by_id.get(id));
+            filed.into_iter().flatten().map(move |filed| (filed, is_itself))
         });
         let anywhere = self.anywhere.iter().map(|filed| (filed, false));
         anywhere
@@ -204,6 +231,12 @@ impl Bucket {
             entities: Entities::empty(),
             unusable: Vec::new(),
         }
+    }
+
+    /// Whether some condition here leads to a permit.
+    fn may_permit(&self) -> bool {
+        let mut conditional = self.conditions.policies();
+        conditional.any(|policy| policy.effect() == Effect::Permit)
     }
 
     fn conditional(&self) -> impl Iterator<Item = usize> {
@@ -267,4 +300,62 @@ fn number_of_error(error: &AuthorizationError) -> usize {
 fn applies(question: &Question<'_>) -> bool {
     let word = action_index(question.action).and_then(|index| ACTIONS.get(index));
     word.is_some_and(|word| word.kinds.contains(&question.resource.kind()))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::load::Source;
+    use crate::question::{Context, Question, Resource};
+    use crate::set::PolicySet;
+    use crate::vocabulary::Attribute;
+
+    #[test]
+    fn a_permit_hangs_on_what_is_not_known_only_where_a_rule_says_so_and_none_forbids() {
+        let text = "
+            permit (principal, action == Postern::Action::\"use\", resource == Postern::Tool::\"t/set\")
+                when { context.arguments.contains(\"a=b\") };
+            permit (principal, action == Postern::Action::\"use\", resource == Postern::Tool::\"t/role\")
+                when { context.role == \"app\" };
+            forbid (principal, action == Postern::Action::\"use\", resource == Postern::Tool::\"t/never\");
+            forbid (principal, action == Postern::Action::\"use\", resource == Postern::Tool::\"t/only\")
+                when { context.arguments.contains(\"a=b\") };
+            permit (principal, action == Postern::Action::\"use\", resource == Postern::Tool::\"t/never\")
+                when { context.arguments.contains(\"a=b\") };";
+        let source = Source {
+            name: "rules.cedar".to_owned(),
+            text: text.to_owned(),
+        };
+        let slice = PolicySet::load(1, &[source], &[]).unwrap().slice("w", &[]);
+        let hangs = |name| {
+            let question = Question {
+                action: "use",
+                resource: Resource::Tool { target: "t", name },
+                context: Context::new("", [192, 0, 2, 1].into(), 0, "token"),
+                whole: false,
+            };
+            slice.hangs_on(&question, Attribute::Arguments)
+        };
+        let found = ["set", "role", "never", "only", "other"].map(hangs);
+        assert_eq!(found, [true, false, false, false, false]);
+    }
+
+    #[test]
+    fn a_slice_reads_for_each_action_what_the_rules_of_that_action_read() {
+        let text = "
+            @id(\"a\") permit (principal, action == Postern::Action::\"select\", resource)
+                when { context.role == \"app\" };
+            @id(\"b\") forbid (principal, action == Postern::Action::\"select\", resource)
+                when { context.source.isLoopback() };
+            @id(\"c\") permit (principal, action == Postern::Action::\"update\", resource);";
+        let source = Source {
+            name: "rules.cedar".to_owned(),
+            text: text.to_owned(),
+        };
+        let slice = PolicySet::load(1, &[source], &[]).unwrap().slice("w", &[]);
+        let reads = |action: &str| slice.reads(action).iter().collect::<Vec<_>>();
+        assert_eq!(reads("select"), [Attribute::Role, Attribute::Source]);
+        for action in ["update", "delete", "no action"] {
+            assert_eq!(reads(action), [], "{action}");
+        }
+    }
 }

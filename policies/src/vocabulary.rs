@@ -23,10 +23,12 @@ pub(crate) enum Kind {
     Operation,
     Path,
     Tool,
+    Prompt,
+    Resource,
 }
 
 impl Kind {
-    pub(crate) const ALL: [Kind; 11] = [
+    pub(crate) const ALL: [Kind; 13] = [
         Kind::Workload,
         Kind::Segment,
         Kind::Target,
@@ -38,6 +40,8 @@ impl Kind {
         Kind::Operation,
         Kind::Path,
         Kind::Tool,
+        Kind::Prompt,
+        Kind::Resource,
     ];
 
     pub(crate) fn name(self) -> &'static str {
@@ -53,6 +57,8 @@ impl Kind {
             Kind::Operation => "Operation",
             Kind::Path => "Path",
             Kind::Tool => "Tool",
+            Kind::Prompt => "Prompt",
+            Kind::Resource => "Resource",
         }
     }
 
@@ -65,7 +71,9 @@ impl Kind {
             Kind::Database => &["target", "database"],
             Kind::Schema => &["target", "database", "schema"],
             Kind::Table | Kind::Routine => &["target", "database", "schema", "name"],
-            Kind::Role | Kind::Operation | Kind::Path | Kind::Tool => &["target", "name"],
+            Kind::Role | Kind::Operation | Kind::Path | Kind::Tool | Kind::Prompt | Kind::Resource => {
+                &["target", "name"]
+            }
         }
     }
 
@@ -101,11 +109,12 @@ pub enum Attribute {
     Mode,
     Channel,
     Language,
+    Arguments,
 }
 
 impl Attribute {
     /// Every attribute, in the order of their bits in a read set.
-    pub const ALL: [Attribute; 16] = [
+    pub const ALL: [Attribute; 17] = [
         Attribute::Role,
         Attribute::Source,
         Attribute::Now,
@@ -122,6 +131,7 @@ impl Attribute {
         Attribute::Mode,
         Attribute::Channel,
         Attribute::Language,
+        Attribute::Arguments,
     ];
 
     /// The name that policies use: `context.<name>`.
@@ -143,6 +153,7 @@ impl Attribute {
             Attribute::Mode => "mode",
             Attribute::Channel => "channel",
             Attribute::Language => "language",
+            Attribute::Arguments => "arguments",
         }
     }
 
@@ -209,8 +220,20 @@ const fn session(name: &'static str, extra: &'static [Attribute]) -> ActionWord 
     word(name, Some("session"), DATABASE, extra)
 }
 
+/// A method of HTTP (RFC 9110, section 9).
+const fn method(name: &'static str, group: &'static str) -> ActionWord {
+    word(name, Some(group), &[Kind::Operation, Kind::Path], &[])
+}
+
 // Invariant: sorted by name, so that a name is found by halving.
-pub(crate) const ACTIONS: [ActionWord; 40] = [
+pub(crate) const ACTIONS: [ActionWord; 48] = [
+    method("DELETE", "write"),
+    method("GET", "read"),
+    method("HEAD", "read"),
+    method("OPTIONS", "read"),
+    method("PATCH", "write"),
+    method("POST", "write"),
+    method("PUT", "write"),
     definition("alter"),
     definition("analyze"),
     word("assume", None, &[Kind::Role], &[]),
@@ -248,6 +271,7 @@ pub(crate) const ACTIONS: [ActionWord; 40] = [
     session("snapshot", &[]),
     session("transaction", &[]),
     word("truncate", Some("write"), TABLE, &[]),
+    method("tunnel", "write"),
     word(
         "update",
         Some("write"),
@@ -257,8 +281,14 @@ pub(crate) const ACTIONS: [ActionWord; 40] = [
     word(
         "use",
         None,
-        &[Kind::Database, Kind::Operation, Kind::Path, Kind::Tool],
-        &[],
+        &[
+            Kind::Target,
+            Kind::Database,
+            Kind::Tool,
+            Kind::Prompt,
+            Kind::Resource,
+        ],
+        &[Attribute::Arguments],
     ),
     definition("vacuum"),
 ];

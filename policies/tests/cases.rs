@@ -128,8 +128,14 @@ struct Asked {
     action: String,
     resource: Vec<String>,
     columns: Option<BTreeSet<String>>,
+    arguments: Option<BTreeSet<String>>,
     run: Option<Run>,
     fields: BTreeMap<String, String>,
+}
+
+fn list(value: &str) -> BTreeSet<String> {
+    let parts = value.split(',').filter(|part| !part.is_empty());
+    parts.map(decoded).collect()
 }
 
 impl Asked {
@@ -143,14 +149,19 @@ impl Asked {
         let mut words = rest.split_whitespace();
         let action = words.next().expect("an action").to_owned();
         let kind = words.next().expect("a kind of resource").to_owned();
+        let id = words.next().expect("a resource");
         let mut resource = vec![kind];
-        resource.extend(words.next().expect("a resource").split('/').map(decoded));
+        match id.split_once(":/") {
+            Some((target, path)) => resource.extend([decoded(target), format!("/{path}")]),
+            None => resource.extend(id.split('/').map(decoded)),
+        }
         let mut asked = Asked {
             workload: workload.trim().to_owned(),
             segments: segments.split_whitespace().map(str::to_owned).collect(),
             action,
             resource,
             columns: None,
+            arguments: None,
             run: None,
             fields: BTreeMap::new(),
         };
@@ -158,10 +169,8 @@ impl Asked {
             let (name, value) = word.split_once('=').unwrap_or((word, "true"));
             match name.strip_prefix("run.") {
                 Some(name) => asked.run_fact(name, decoded(value)),
-                None if name == "columns" => {
-                    let names = value.split(',').filter(|name| !name.is_empty());
-                    asked.columns = Some(names.map(decoded).collect());
-                }
+                None if name == "columns" => asked.columns = Some(list(value)),
+                None if name == "arguments" => asked.arguments = Some(list(value)),
                 None => drop(asked.fields.insert(name.to_owned(), decoded(value))),
             }
         }
@@ -205,7 +214,10 @@ impl Asked {
                 name,
             },
             ["Role", target, role] => Resource::Role { target, role },
+            ["Path", target, name] => Resource::Path { target, name },
             ["Tool", target, name] => Resource::Tool { target, name },
+            ["Prompt", target, name] => Resource::Prompt { target, name },
+            ["Resource", target, name] => Resource::Resource { target, name },
             _ => panic!("{parts:?} is no resource"),
         };
         let context = Context {
@@ -225,6 +237,7 @@ impl Asked {
             mode: field("mode"),
             channel: field("channel"),
             language: field("language"),
+            arguments: self.arguments.as_ref(),
         };
         let whole = flag("whole").unwrap_or(false);
         ask(&Question {

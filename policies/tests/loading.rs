@@ -60,7 +60,12 @@ fn unknown_words_are_answered_with_the_nearest_known_one() {
         "no action `Select`",
         "`Postern::Action::\"select\"`",
     );
-    check(&rule("xyzzy"), (1, 30), "no action `xyzzy`", "actions are alter");
+    check(
+        &rule("xyzzy"),
+        (1, 30),
+        "no action `xyzzy`",
+        "actions are DELETE, GET",
+    );
     check(
         "permit (principal in Segment::\"a\", action, resource);",
         (1, 22),

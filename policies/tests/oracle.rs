@@ -54,7 +54,7 @@ const RESOURCES: [&str; 14] = [
     "resource is Postern::Table in Postern::Database::\"t/d\"",
     "resource == Postern::Role::\"t/d\"",
 ];
-const CONDITIONS: [&str; 25] = [
+const CONDITIONS: [&str; 26] = [
     "",
     "",
     "",
@@ -78,10 +78,11 @@ const CONDITIONS: [&str; 25] = [
     "when { 9223372036854775807 + (if context.role == \"app\" then 1 else 0) > 0 }",
     "when { context has reset && context.reset }",
     "when { context has setting && [\"jit\", \"geqo\"].contains(context.setting) }",
+    "when { context has arguments && context.arguments.contains(\"id\") }",
     "when { context has value && context.value == \"on\" }",
     "when { context has kind && context.kind != \"role\" || context has class && context.class == \"user\" }",
 ];
-const ACTIONS: [&str; 14] = [
+const ACTIONS: [&str; 16] = [
     "use",
     "assume",
     "select",
@@ -96,6 +97,8 @@ const ACTIONS: [&str; 14] = [
     "do",
     "set",
     "transaction",
+    "GET",
+    "POST",
 ];
 
 static SCHEMA_READ: LazyLock<Schema> = LazyLock::new(|| Schema::from_str(SCHEMA).unwrap());
@@ -107,6 +110,7 @@ fn resources() -> Vec<Resource<'static>> {
         schema,
         name,
     };
+    let path = |target, name| Resource::Path { target, name };
     vec![
         Resource::Database {
             target: "t",
@@ -116,6 +120,18 @@ fn resources() -> Vec<Resource<'static>> {
             target: "u",
             database: "d",
         },
+        Resource::Target("t"),
+        Resource::Tool {
+            target: "t",
+            name: "x",
+        },
+        path("t", "/"),
+        path("t", "/v1"),
+        path("t", "/v1/x"),
+        path("t", "/v1/x/"),
+        path("t", "/v1x"),
+        path("u", "/"),
+        path("u", "/v1"),
         Resource::Schema {
             target: "t",
             database: "d",
@@ -182,6 +198,7 @@ impl Asked {
             mode: self.words,
             channel: self.words,
             language: self.words,
+            arguments: self.columns.as_ref(),
             ..Context::new(self.role, self.source.parse().unwrap(), self.now, self.evidence)
         };
         Question {
@@ -389,12 +406,30 @@ fn entities(asked: &Asked) -> Entities {
                     Some(("Schema", &[target, database, schema])),
                 ));
             }
+            Resource::Path { target, name } => {
+                let (parent, _) = name.rsplit_once('/').unwrap();
+                let parent = match parent {
+                    _ if name == "/" => uid("Target", target),
+                    "" => uid("Path", &format!("{target}:/")),
+                    parent => uid("Path", &format!("{target}:{parent}")),
+                };
+                let attributes = [("target", target), ("name", name)];
+                let attributes = attributes.map(|(name, value)| (name.to_owned(), text(value)));
+                let id = format!("{target}:{name}");
+                let entity = Entity::new(uid("Path", &id), attributes.into(), [parent].into());
+                add(entity.unwrap());
+            }
             Resource::Role { target, role } => {
                 add(entity(
                     "Role",
                     &[("target", target), ("name", role)],
                     Some(("Target", &[target])),
                 ));
+            }
+            Resource::Target(target) => add(entity("Target", &[("target", target)], None)),
+            Resource::Tool { target, name } => {
+                let parts = [("target", target), ("name", name)];
+                add(entity("Tool", &parts, Some(("Target", &[target]))));
             }
             other => panic!("{other:?} is not asked about here"),
         }
@@ -447,6 +482,10 @@ fn full_context(asked: &Asked) -> cedar_policy::Context {
         "create" => pairs.push(("kind", words())),
         "execute" | "call" => pairs.push(("class", words())),
         "do" => pairs.push(("language", words())),
+        "use" => {
+            let given = asked.columns.iter().flatten().map(|name| text(name));
+            pairs.push(("arguments", Some(RestrictedExpression::new_set(given))));
+        }
         "set" => pairs.extend([("setting", words()), ("value", words()), reset]),
         _ => {}
     }

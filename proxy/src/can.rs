@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use postern_link::snapshot::Workload;
+use postern_link::snapshot::{System, Workload};
 use postern_sql::Catalogue;
 use serde::{Deserialize, Serialize};
 
@@ -31,6 +31,10 @@ pub enum Error {
     NoWorkload(String),
     #[error("there is no target `{0}`")]
     NoTarget(String),
+    #[error("target `{0}` is an API: ask for a `request`")]
+    Api(String),
+    #[error("target `{0}` is a database: ask for a statement or an action")]
+    Database(String),
     #[error("workload `{workload}` may assume no role of target `{target}`")]
     NoRole { workload: String, target: String },
 }
@@ -46,6 +50,16 @@ pub fn place<'a>(rules: &'a Rules, question: &Question) -> Result<(&'a Workload,
     let target = rules
         .target(&question.target)
         .ok_or_else(|| Error::NoTarget(question.target.clone()))?;
+    let is_request = matches!(question.asked, Asked::Request(_));
+    match (&target.system, is_request) {
+        (System::Http(_), true) => {
+            let place = Place::of_api(&target.name);
+            return Ok((workload, place));
+        }
+        (System::Http(_), false) => return Err(Error::Api(target.name.clone())),
+        (System::Postgres(_), true) => return Err(Error::Database(target.name.clone())),
+        (System::Postgres(_), false) => {}
+    }
     let assumed = workload.assume.iter().find(|assume| assume.target == target.name);
     let role = question
         .role
@@ -58,7 +72,7 @@ pub fn place<'a>(rules: &'a Rules, question: &Question) -> Result<(&'a Workload,
     let database = question
         .database
         .clone()
-        .or_else(|| target.postgres.databases.first().cloned());
+        .or_else(|| target.postgres()?.databases.first().cloned());
     let place = Place {
         target: target.name.clone(),
         database: database.unwrap_or_default(),

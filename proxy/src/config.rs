@@ -36,6 +36,9 @@ pub struct Config {
     #[serde(default)]
     #[schemars(with = "Vec<String>")]
     pub proxy_protocol_from: Vec<IpNet>,
+    /// Whether who connects from loopback may send HTTP without TLS, with a token: for a gateway beside the job.
+    #[serde(default)]
+    pub plain_http_on_loopback: bool,
     pub decide_by: DecideBy,
     #[serde(default)]
     pub durability: Durability,
@@ -105,20 +108,44 @@ pub struct Credential {
     /// `file:/path` or `env:NAME`.
     #[serde(default)]
     pub password: Option<String>,
+    /// A bearer token for an API, as a reference like `password`.
+    #[serde(default)]
+    pub bearer: Option<String>,
+    /// A key that an API takes in a header of its own.
+    #[serde(default)]
+    pub header: Option<NamedSecret>,
+    /// A key that an API takes in the query of each request.
+    #[serde(default)]
+    pub query: Option<NamedSecret>,
     /// A client certificate for the target, instead of a password.
     #[serde(default)]
     pub certificate: Option<PathBuf>,
     #[serde(default)]
     pub key: Option<PathBuf>,
-    /// The upstream role it logs in as.
+    /// The upstream role it logs in as, or the user of HTTP's Basic scheme.
+    #[serde(default)]
     pub user: String,
     /// `host:port` of each server that may see it.
     pub only_to: Vec<String>,
+    /// Where the hosts of `only_to` may be, by their addresses. If empty, on the public internet; a host that is
+    /// written as an address is just there.
+    #[serde(default)]
+    #[schemars(with = "Vec<String>")]
+    pub networks: Vec<IpNet>,
     /// How the server must prove itself before the secret is used.
     pub verify: Verify,
     /// The authorities that `full` and `ca` accept; both need it.
     #[serde(default)]
     pub ca: Option<PathBuf>,
+}
+
+/// The name of a header or of a query's parameter, and what stands in it.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NamedSecret {
+    pub name: String,
+    /// `file:/path` or `env:NAME`.
+    pub value: String,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
@@ -240,6 +267,8 @@ limits! {
     judged_cached_max: usize = 10_000,
     /// Bytes of the texts of the judged statements remembered by each worker.
     judged_cached_bytes_max: usize = 64 * 1024 * 1024,
+    /// Views of workloads, with their part of the policies, that each worker keeps while no session uses them.
+    views_kept_max: usize = 256,
     /// To reach, log in to and question a target.
     connect_timeout_ms: u64 = 10_000,
     /// SCRAM iterations a server may ask for; PostgreSQL's default is 4,096.
@@ -258,6 +287,26 @@ limits! {
     idle_timeout_seconds: u64 = 24 * 60 * 60,
     /// A client that sends nothing, inside a transaction.
     idle_in_transaction_timeout_seconds: u64 = 60 * 60,
+    /// The headers of one HTTP request or response.
+    http_headers_max: usize = 100,
+    /// Bytes of the headers of one HTTP request or response, its first line included.
+    http_head_bytes_max: usize = 32 * 1024,
+    /// From a response, or the handshake, to the whole head of the next HTTP request of a connection.
+    http_idle_seconds_max: u64 = 120,
+    /// From an HTTP request, or the last piece of its body that moved, to the head of its target's response.
+    http_response_seconds_max: u64 = 60,
+    /// Requests that are under way at once on one HTTP/2 connection.
+    http_streams_max: u32 = 100,
+    /// Identities and targets that one HTTP connection may come with, each a session.
+    http_sessions_per_connection_max: usize = 16,
+    /// Idle connections that each worker keeps for one HTTP target and credential.
+    http_upstreams_idle_max: usize = 64,
+    /// And for how long.
+    http_upstream_idle_seconds_max: u64 = 30,
+    /// Requests under way on one HTTP/2 connection to a target; for further ones there is another.
+    http_upstream_streams_max: usize = 100,
+    /// One message to or from an MCP server; longer ones are refused.
+    mcp_message_bytes_max: usize = 4 * 1024 * 1024,
     /// A whole session.
     session_seconds_max: u64 = 24 * 60 * 60,
     /// Refusals of one session recorded one by one in a minute; further ones are counted.
@@ -283,7 +332,7 @@ limits! {
 }
 
 /// The limits that may be zero, and then mean: none, never, at once, or (`workers`) as many as there are cores.
-const MAY_BE_ZERO: [&str; 16] = [
+const MAY_BE_ZERO: [&str; 18] = [
     "workers",
     "clock_leeway_seconds",
     "tokens_cached_max",
@@ -297,6 +346,8 @@ const MAY_BE_ZERO: [&str; 16] = [
     "warm_per_key_max",
     "warm_per_target_max",
     "upstream_age_seconds_max",
+    "http_upstreams_idle_max",
+    "http_upstream_idle_seconds_max",
     "warm_idle_seconds_max",
     "refusals_recorded_per_minute_max",
     "drain_seconds_max",

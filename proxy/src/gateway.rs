@@ -18,10 +18,13 @@ use crate::audit::spool::{Progress, Room, Spool};
 use crate::audit::strangers::Strangers;
 use crate::audit::{Audit, unknown_outcome};
 use crate::authorize::{Authorizer, Rules};
+use crate::budgets::Budgets;
 use crate::config::{Config, DecideBy, Limits};
 use crate::control::witness::Witness;
 use crate::control::{Control, LastWord};
+use crate::fingerprints::Fingerprints;
 use crate::health::{self, Health};
+use crate::http;
 use crate::identity::Identities;
 use crate::listener::{self, Handover};
 use crate::postgres::cancel::CancelKeys;
@@ -29,8 +32,9 @@ use crate::postgres::catalogue::Catalogues;
 use crate::postgres::ending::Ending;
 use crate::postgres::pipe::Buffers;
 use crate::postgres::warm::Warm;
-use crate::postgres::{Shared, Worker};
+use crate::postgres::{self, Postgres};
 use crate::session::{Ended, Sessions};
+use crate::shared::Shared;
 use crate::tasks::{self, House};
 use crate::tls::ServerTls;
 use crate::upstream::Credentials;
@@ -55,7 +59,8 @@ pub async fn start(newest: watch::Receiver<Config>) -> anyhow::Result<Running> {
         .with_context(|| format!("cannot make `{}`", config.data.display()))?;
     let limits = &config.limits;
     let (endings_sender, endings) = mpsc::channel(ENDINGS_MAX);
-    let (shared, control, witness) = shared(&config, endings_sender)?;
+    let (postgres, control, witness) = postgres(&config, endings_sender)?;
+    let shared = &postgres.shared;
 
     let workers_count = match limits.workers {
         0 => thread::available_parallelism().map_or(1, usize::from),
@@ -70,16 +75,20 @@ pub async fn start(newest: watch::Receiver<Config>) -> anyhow::Result<Running> {
         spools.push(spool.progress().clone());
         let (door, handover) = listener::door();
         doors.push(door);
-        let (shared, config, digest_key) = (shared.clone(), config.clone(), digest_key.clone());
+        let (postgres, config, digest_key) = (postgres.clone(), config.clone(), digest_key.clone());
         let worker = thread::Builder::new().name(format!("worker-{number}"));
-        workers.push(worker.spawn(move || run_worker(spool, handover, shared, &config, digest_key))?);
+        workers.push(worker.spawn(move || run_worker(spool, handover, postgres, &config, digest_key))?);
     }
 
     let (drain, draining) = watch::channel(false);
     let listening = TcpListener::bind(config.listen).await;
     let listening = listening.with_context(|| format!("cannot listen on {}", config.listen))?;
     let address = listening.local_addr()?;
-    let health = Health::new(shared.clone(), spools.clone(), config.limits.spool_file_bytes_max);
+    let health = Health::new(
+        postgres.clone(),
+        spools.clone(),
+        config.limits.spool_file_bytes_max,
+    );
     let admin_address = health::serve(config.listen_admin, health, draining.clone()).await?;
     let strangers = listener::Strangers::new(limits);
     let proxies = config.proxy_protocol_from.clone();
@@ -95,6 +104,7 @@ pub async fn start(newest: watch::Receiver<Config>) -> anyhow::Result<Running> {
         config,
         newest,
         shared: shared.clone(),
+        postgres: postgres.clone(),
         control,
         witness,
         spools,
@@ -106,7 +116,7 @@ pub async fn start(newest: watch::Receiver<Config>) -> anyhow::Result<Running> {
     Ok(Running {
         address,
         admin_address,
-        shared,
+        shared: shared.clone(),
         drain,
         workers,
         drain_seconds_max,
@@ -142,10 +152,10 @@ impl Running {
     }
 }
 
-fn shared(
+fn postgres(
     config: &Config,
     endings: mpsc::Sender<Ending>,
-) -> anyhow::Result<(Arc<Shared>, Arc<Control>, Witness)> {
+) -> anyhow::Result<(Arc<Postgres>, Arc<Control>, Witness)> {
     let limits = &config.limits;
     let identities =
         Identities::new(limits, &config.issuer_hosts).context("cannot set up the issuers' keys")?;
@@ -166,24 +176,30 @@ fn shared(
     let shared = Arc::new(Shared {
         gateway: config.gateway.clone(),
         limits: Arc::new(limits.clone()),
+        plain_http_on_loopback: config.plain_http_on_loopback,
         tls: ServerTls::load(&config.tls, limits).context("cannot use the listener's certificate")?,
         identities,
         rules: ArcSwap::from_pointee(nothing),
         credentials: ArcSwap::from_pointee(credentials),
         sessions: Sessions::with_capacity(limits.sessions_max),
-        cancel_keys: CancelKeys::new(limits),
-        catalogues: Catalogues::default(),
         strangers: Strangers::new(limits.strangers_counted_max),
         last_word: LastWord::default(),
+        fingerprints: Fingerprints::load(&config.data)?,
+        budgets: Budgets::default(),
+    });
+    let postgres = Arc::new(Postgres {
+        shared,
+        cancel_keys: CancelKeys::new(limits),
+        catalogues: Catalogues::default(),
         endings,
     });
     if let Some((signed, _)) = control.kept()? {
         // A fresh word must still come before anyone is served by it.
-        if let Err(errors) = tasks::take_snapshot(&shared, &control, &signed) {
+        if let Err(errors) = tasks::take_snapshot(&postgres, &control, &signed) {
             tracing::error!(?errors, "the kept snapshot cannot be used");
         }
     }
-    Ok((shared, Arc::new(control), witness))
+    Ok((postgres, Arc::new(control), witness))
 }
 
 fn open_spool(
@@ -247,7 +263,13 @@ fn write_secret(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
 }
 
 /// One worker's whole life: its own runtime, its own spool, the connections it was handed.
-fn run_worker(spool: Spool, handover: Handover, shared: Arc<Shared>, config: &Config, digest_key: hmac::Key) {
+fn run_worker(
+    spool: Spool,
+    handover: Handover,
+    postgres: Arc<Postgres>,
+    config: &Config,
+    digest_key: hmac::Key,
+) {
     let runtime = match LocalRuntime::new() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -259,15 +281,21 @@ fn run_worker(spool: Spool, handover: Handover, shared: Arc<Shared>, config: &Co
     runtime.block_on(async {
         let audit = Rc::new(Audit::new(spool, &config.gateway));
         let authorizer = Rc::new(Authorizer::new(audit.clone(), digest_key, limits));
-        let worker = Rc::new(Worker {
-            authorizer,
-            buffers: Buffers::default(),
-            warm: Warm::default(),
-        });
-        tasks::start_worker(&shared, &worker, &audit);
-        listener::serve(handover, shared.clone(), worker).await;
+        let worker = listener::Worker {
+            postgres: Rc::new(postgres::Worker {
+                authorizer: authorizer.clone(),
+                buffers: Buffers::default(),
+                warm: Warm::default(),
+            }),
+            http: Rc::new(http::Worker {
+                authorizer,
+                pool: http::Pool::new(limits),
+            }),
+        };
+        tasks::start_worker(&postgres.shared, &worker, &audit);
+        listener::serve(handover, postgres.clone(), worker).await;
         // The door is closed; what still runs may finish, and then the last outcomes are written.
-        while shared.sessions.count() > 0 {
+        while postgres.shared.sessions.count() > 0 {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
         if let Err(error) = audit.flush() {

@@ -13,13 +13,16 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode, header};
 use hyper_util::rt::TokioIo;
+use postern_link::snapshot::Target;
+use postern_sql::Catalogue;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::audit::spool::Progress;
 use crate::can;
-use crate::postgres::{Shared, gateway_dial};
+use crate::postgres::{Postgres, gateway_dial};
+use crate::shared::Shared;
 
 const CONNECTIONS_MAX: usize = 64;
 const QUESTION_BYTES_MAX: usize = 2 * 1024 * 1024;
@@ -28,14 +31,16 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 /// What the admin door looks at.
 pub struct Health {
     shared: Arc<Shared>,
+    postgres: Arc<Postgres>,
     spools: Vec<Arc<Progress>>,
     spool_file_bytes_max: u64,
 }
 
 impl Health {
-    pub fn new(shared: Arc<Shared>, spools: Vec<Arc<Progress>>, spool_file_bytes_max: u64) -> Health {
+    pub fn new(postgres: Arc<Postgres>, spools: Vec<Arc<Progress>>, spool_file_bytes_max: u64) -> Health {
         Health {
-            shared,
+            shared: postgres.shared.clone(),
+            postgres,
             spools,
             spool_file_bytes_max,
         }
@@ -153,11 +158,16 @@ async fn may(request: Request<Incoming>, health: &Health) -> anyhow::Result<Stri
     let shared = &health.shared;
     let rules = shared.rules.load_full();
     let (_, place) = can::place(&rules, &question)?;
-    let target = rules.target(&place.target).context("the target is gone")?;
+    let Some(target) = rules.target(&place.target).and_then(Target::postgres) else {
+        // What an API has is not read beforehand.
+        let answer = can::answer(&rules, &Catalogue::default(), &question)?;
+        return Ok(serde_json::to_string(&answer)?);
+    };
     let dial =
         gateway_dial(target, &place, shared).map_err(|refusal| anyhow::anyhow!("{}", refusal.message))?;
-    let age_max = target.postgres.catalogue_age_seconds_max.into();
-    let catalogue = shared
+    let age_max = target.catalogue_age_seconds_max.into();
+    let catalogue = health
+        .postgres
         .catalogues
         .of(&place.target, dial, age_max, &shared.limits)
         .await?;

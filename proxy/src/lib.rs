@@ -13,11 +13,16 @@ pub mod session;
 // May they.
 pub mod audit;
 pub mod authorize;
+pub mod budgets;
+pub mod fingerprints;
 // Wires.
 pub mod control;
 pub mod tls;
 pub mod upstream;
+// What all protocols stand on.
+pub mod shared;
 // Protocols.
+pub mod http;
 pub mod postgres;
 // Life.
 pub mod can;

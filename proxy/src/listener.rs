@@ -11,10 +11,16 @@ use ipnet::IpNet;
 use tokio::io::AsyncReadExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, watch};
+use tokio::time::{Instant, timeout_at};
 
 use crate::audit::strangers::network_of;
+use crate::audit::strangers::nobody;
 use crate::config::Limits;
-use crate::postgres::{self, Shared, Worker};
+use crate::http;
+use crate::postgres::{self, Postgres};
+use crate::refusal::{Reason, Refusal};
+use crate::shared::Shared;
+use crate::tls::{self, ALPN_POSTGRESQL, Incoming};
 use crate::upstream::tune;
 
 /// Accepted connections that wait for one worker to take them.
@@ -178,36 +184,102 @@ fn hand_over(
     }
 }
 
+/// What one worker serves connections with.
+#[derive(Clone)]
+pub struct Worker {
+    pub postgres: Rc<postgres::Worker>,
+    pub http: Rc<http::Worker>,
+}
+
 /// Serves what is handed over, each connection as a task of this worker's own runtime.
-pub async fn serve(mut handover: Handover, shared: Arc<Shared>, worker: Rc<Worker>) {
+pub async fn serve(mut handover: Handover, postgres: Arc<Postgres>, worker: Worker) {
     while let Some(accepted) = handover.accepted.recv().await {
-        let (shared, worker) = (shared.clone(), worker.clone());
+        let (postgres, worker) = (postgres.clone(), worker.clone());
         let connection = Connection(handover.connections.clone());
         tokio::task::spawn_local(async move {
             let _connection = connection;
-            let Accepted {
-                socket,
-                mut source,
-                speaks_proxy,
-                pass,
-            } = accepted;
-            let Ok(mut socket) = TcpStream::from_std(socket) else {
-                return;
-            };
-            if tune(&socket).is_err() {
-                return;
-            }
-            if speaks_proxy {
-                let deadline = Duration::from_millis(shared.limits.login_timeout_ms);
-                match tokio::time::timeout(deadline, proxied_source(&mut socket)).await {
-                    Ok(Ok(Some(said))) => source = said,
-                    // A health check of the proxy itself speaks for nobody else.
-                    Ok(Ok(None)) => {}
-                    Ok(Err(_)) | Err(_) => return,
-                }
-            }
-            postgres::serve(socket, source, pass, shared, worker).await;
+            serve_one(accepted, postgres, worker).await;
         });
+    }
+}
+
+/// One port for all: the first byte tells TLS from the rest, and TLS names what is spoken inside (RFC 7301).
+async fn serve_one(accepted: Accepted, postgres: Arc<Postgres>, worker: Worker) {
+    let Accepted {
+        socket,
+        mut source,
+        speaks_proxy,
+        pass,
+    } = accepted;
+    let Ok(mut socket) = TcpStream::from_std(socket) else {
+        return;
+    };
+    if tune(&socket).is_err() {
+        return;
+    }
+    let shared = postgres.shared.clone();
+    // Whoever speaks from loopback himself: nobody between could have listened.
+    let may_be_plain = shared.plain_http_on_loopback && !speaks_proxy && source.is_loopback();
+    let deadline = Instant::now() + Duration::from_millis(shared.limits.login_timeout_ms);
+    if speaks_proxy {
+        match timeout_at(deadline, proxied_source(&mut socket)).await {
+            Ok(Ok(Some(said))) => source = said,
+            // A health check of the proxy itself speaks for nobody else.
+            Ok(Ok(None)) => {}
+            Ok(Err(_)) | Err(_) => return,
+        }
+    }
+    let arrived = match timeout_at(deadline, arrive(socket, may_be_plain, &shared)).await {
+        Ok(arrived) => arrived,
+        Err(_) => Arrived::Turned("timeout", "nobody logged in in time"),
+    };
+    match arrived {
+        Arrived::Postgres(socket) => {
+            postgres::serve(socket, source, pass, deadline, postgres, worker.postgres).await;
+        }
+        Arrived::Http(stream) => http::serve(stream, source, pass, deadline, shared, worker.http).await,
+        Arrived::PlainHttp(socket) => {
+            let refused = Refusal::new(Reason::Unauthenticated, "HTTP without TLS");
+            shared.strangers.count(nobody("plaintext"), source, &refused);
+            let _ = timeout_at(deadline, http::refuse_plain(socket)).await;
+        }
+        Arrived::Turned(reason, message) => {
+            let refused = Refusal::new(Reason::Unauthenticated, message);
+            shared.strangers.count(nobody(reason), source, &refused);
+        }
+        Arrived::Gone => tracing::debug!("a connection went away before it said anything"),
+    }
+}
+
+/// What the first bytes of a connection have made it.
+enum Arrived {
+    Postgres(Incoming),
+    Http(Incoming),
+    PlainHttp(TcpStream),
+    /// Nobody who could be told why.
+    Turned(&'static str, &'static str),
+    Gone,
+}
+
+async fn arrive(socket: TcpStream, may_be_plain: bool, shared: &Shared) -> Arrived {
+    /// The first byte of a TLS record that begins a handshake (RFC 8446, section 5.1).
+    const HANDSHAKE: u8 = 0x16;
+    let mut first = [0; 1];
+    match (socket.peek(&mut first).await, first) {
+        (Ok(1), [HANDSHAKE]) => {}
+        // A method's first letter; a PostgreSQL startup begins with the high byte of a small length.
+        (Ok(1), [b'A'..=b'Z']) if may_be_plain => return Arrived::Http(Incoming::Plain(socket)),
+        (Ok(1), [b'A'..=b'Z']) => return Arrived::PlainHttp(socket),
+        (Ok(1), _) => return Arrived::Postgres(Incoming::Plain(socket)),
+        _ => return Arrived::Gone,
+    }
+    let Ok(stream) = shared.tls.accept(socket).await else {
+        return Arrived::Turned("tls", tls::HANDSHAKE_FAILED);
+    };
+    match stream.get_ref().1.alpn_protocol() {
+        Some(ALPN_POSTGRESQL) => Arrived::Postgres(Incoming::Tls(Box::new(stream))),
+        // Many HTTP clients name no protocol.
+        _ => Arrived::Http(Incoming::Tls(Box::new(stream))),
     }
 }
 

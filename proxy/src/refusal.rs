@@ -2,6 +2,7 @@
 //! into bytes in a single exhaustive match.
 
 use std::borrow::Cow;
+use std::time::Duration;
 
 /// The classes of refusal, and with them the code that each protocol sends (README, "Refusals").
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -65,6 +66,8 @@ pub struct Refusal {
     pub hint: Option<Cow<'static, str>>,
     /// Where in the text, in characters from 1 (only for `Syntax` and `NotUnderstood`).
     pub position: Option<usize>,
+    /// When it may be tried again (only for `Overloaded`).
+    pub again_in: Option<Duration>,
 }
 
 impl Refusal {
@@ -75,6 +78,7 @@ impl Refusal {
             detail: None,
             hint: None,
             position: None,
+            again_in: None,
         }
     }
 
@@ -85,6 +89,11 @@ impl Refusal {
 
     pub fn hint(mut self, hint: impl Into<Cow<'static, str>>) -> Refusal {
         self.hint = Some(hint.into());
+        self
+    }
+
+    pub fn again_in(mut self, again_in: Duration) -> Refusal {
+        self.again_in = Some(again_in);
         self
     }
 

@@ -5,12 +5,15 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use hyper::header::HeaderName;
+use ipnet::IpNet;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{WebPkiServerVerifier, verify_server_name};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
@@ -23,6 +26,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
 
 use crate::config::{self, Verify};
+use crate::identity;
 use crate::tls;
 
 /// How long a peer may be silent below TCP before the connection is given up.
@@ -40,6 +44,10 @@ pub enum Error {
     NotThere { name: String },
     #[error("there is no credential `{name}` in the gateway's file")]
     NoCredential { name: String },
+    #[error(
+        "the target's name means {0}, where credential `{1}` may not be used: its `networks` do not hold it"
+    )]
+    Elsewhere(IpAddr, String),
     #[error("the target cannot be reached")]
     Unreachable(#[source] std::io::Error),
     #[error("the target did not answer in time")]
@@ -58,6 +66,7 @@ pub struct Credential {
     pub user: String,
     pub secret: Secret,
     only_to: Vec<String>,
+    networks: Vec<IpNet>,
     pub verify: Verify,
     /// Which reading of the files made it: a connection made with another's is not used again.
     pub reading: u64,
@@ -67,10 +76,32 @@ pub struct Credential {
 /// What proves us to the target.
 pub enum Secret {
     Password(SecretString),
+    /// A bearer token (RFC 6750).
+    Bearer(SecretString),
+    /// A header that an API reads its key from.
+    Header {
+        name: HeaderName,
+        value: SecretString,
+    },
+    /// A parameter of the query that an API reads its key from.
+    Query {
+        name: String,
+        value: SecretString,
+    },
     /// The client certificate is in the credential's TLS configuration.
     Certificate,
     /// The target trusts this host.
     Trust,
+}
+
+impl Credential {
+    /// Whether it may be used where a name was resolved to: on the public internet, or where its file says.
+    fn reaches(&self, name: &str, place: SocketAddr) -> bool {
+        let host = place.ip().to_canonical();
+        let is_named = name.parse() == Ok(place);
+        let is_public = self.networks.is_empty() && identity::is_public(host);
+        is_named || is_public || self.networks.iter().any(|network| network.contains(&host))
+    }
 }
 
 impl fmt::Debug for Credential {
@@ -140,7 +171,10 @@ impl Credentials {
 
     fn passwords(&self) -> impl Iterator<Item = &[u8]> {
         let passwords = self.by_name.values().filter_map(|one| match &one.secret {
-            Secret::Password(password) => Some(password.expose_secret().as_bytes()),
+            Secret::Password(secret)
+            | Secret::Bearer(secret)
+            | Secret::Header { value: secret, .. }
+            | Secret::Query { value: secret, .. } => Some(secret.expose_secret().as_bytes()),
             Secret::Certificate | Secret::Trust => None,
         });
         passwords.filter(|password| password.len() >= SECRET_BYTES_MIN)
@@ -183,16 +217,62 @@ fn replaced(bytes: &[u8], secret: &[u8]) -> Vec<u8> {
     [kept.as_slice(), rest].concat()
 }
 
+/// Asks once what the name means, and dials only what was judged: a name may mean something else a moment later.
+async fn connect(credential: &Credential, address: &str) -> Result<TcpStream, Error> {
+    let resolved = tokio::net::lookup_host(address)
+        .await
+        .map_err(Error::Unreachable)?;
+    let mut failure = Error::Unreachable(std::io::ErrorKind::NotFound.into());
+    for place in resolved {
+        if !credential.reaches(address, place) {
+            failure = Error::Elsewhere(place.ip(), credential.name.clone());
+            continue;
+        }
+        match TcpStream::connect(place).await {
+            Ok(socket) => return Ok(socket),
+            Err(error) => failure = Error::Unreachable(error),
+        }
+    }
+    Err(failure)
+}
+
 fn load_one(name: &str, entry: &config::Credential, reading: u64) -> Result<Credential, Error> {
     let wrong = |message: String| Error::Credential {
         name: name.to_owned(),
         message,
     };
-    let secret = match (&entry.password, &entry.certificate) {
-        (Some(_), Some(_)) => return Err(wrong("it has both a `password` and a `certificate`".into())),
-        (Some(reference), None) => Secret::Password(read_secret(reference).map_err(wrong)?),
-        (None, Some(_)) => Secret::Certificate,
-        (None, None) => Secret::Trust,
+    let password = entry.password.as_deref().map(|password| {
+        let secret = read_secret("password", password)?;
+        Ok(Secret::Password(secret))
+    });
+    let bearer = entry
+        .bearer
+        .as_deref()
+        .map(|bearer| Ok(Secret::Bearer(read_secret("bearer", bearer)?)));
+    let header = entry.header.as_ref().map(|header| {
+        let name = HeaderName::try_from(&header.name);
+        Ok(Secret::Header {
+            name: name.map_err(|_| format!("`{}` is no name of a header", header.name))?,
+            value: read_secret("header", &header.value)?,
+        })
+    });
+    let query = entry.query.as_ref().map(|query| {
+        Ok(Secret::Query {
+            name: query.name.clone(),
+            value: read_secret("query", &query.value)?,
+        })
+    });
+    let certificate = entry.certificate.as_ref().map(|_| Ok(Secret::Certificate));
+    let mut secrets = [password, bearer, header, query, certificate]
+        .into_iter()
+        .flatten();
+    let secret = match (secrets.next(), secrets.next()) {
+        (None, _) => Secret::Trust,
+        (Some(secret), None) => secret.map_err(wrong)?,
+        (Some(_), Some(_)) => {
+            let message = "it has more than one of `password`, `bearer`, `header`, `query` and `certificate`";
+            return Err(wrong(message.into()));
+        }
     };
     let tls = match entry.verify {
         Verify::Disable if entry.certificate.is_some() => {
@@ -208,16 +288,17 @@ fn load_one(name: &str, entry: &config::Credential, reading: u64) -> Result<Cred
         user: entry.user.clone(),
         secret,
         only_to: entry.only_to.clone(),
+        networks: entry.networks.clone(),
         verify: entry.verify,
         reading,
         tls,
     })
 }
 
-fn read_secret(reference: &str) -> Result<SecretString, String> {
+fn read_secret(key: &str, reference: &str) -> Result<SecretString, String> {
     if let Some(path) = reference.strip_prefix("file:") {
         let text = std::fs::read_to_string(path)
-            .map_err(|error| format!("the file of `password` cannot be read: {error}"))?;
+            .map_err(|error| format!("the file of `{key}` cannot be read: {error}"))?;
         return Ok(SecretString::from(text.trim_end_matches(['\r', '\n']).to_owned()));
     }
     if let Some(variable) = reference.strip_prefix("env:") {
@@ -225,7 +306,7 @@ fn read_secret(reference: &str) -> Result<SecretString, String> {
             .map_err(|_| format!("the environment variable `{variable}` is not set"))?;
         return Ok(SecretString::from(value));
     }
-    Err("`password` must be a reference: `file:/path` or `env:NAME`".into())
+    Err(format!("`{key}` must be a reference: `file:/path` or `env:NAME`"))
 }
 
 fn client_config(entry: &config::Credential) -> Result<Arc<ClientConfig>, String> {
@@ -261,7 +342,8 @@ fn client_config(entry: &config::Credential) -> Result<Arc<ClientConfig>, String
         (None, None) => builder.with_no_client_auth(),
         _ => return Err("`certificate` and `key` must both be given".into()),
     };
-    config.alpn_protocols = vec![tls::ALPN_POSTGRESQL.to_vec()];
+    // Each protocol names itself when it dials.
+    config.alpn_protocols = Vec::new();
     Ok(Arc::new(config))
 }
 
@@ -328,12 +410,9 @@ pub enum Upstream {
 
 impl Upstream {
     /// Opens a TCP connection to `host:port`.
-    pub async fn dial(address: &str, timeout: Duration) -> Result<TcpStream, Error> {
-        let connecting = tokio::time::timeout(timeout, TcpStream::connect(address));
-        let socket = connecting
-            .await
-            .map_err(|_| Error::TimedOut)?
-            .map_err(Error::Unreachable)?;
+    pub async fn dial(credential: &Credential, address: &str, timeout: Duration) -> Result<TcpStream, Error> {
+        let connecting = tokio::time::timeout(timeout, connect(credential, address));
+        let socket = connecting.await.map_err(|_| Error::TimedOut)??;
         tune(&socket).map_err(Error::Unreachable)?;
         Ok(socket)
     }
@@ -343,16 +422,19 @@ impl Upstream {
         socket: TcpStream,
         credential: &Credential,
         address: &str,
+        protocol: &[u8],
     ) -> Result<Upstream, Error> {
         let Some(config) = &credential.tls else {
             return Ok(Upstream::Plain(socket));
         };
+        let mut config = ClientConfig::clone(config);
+        config.alpn_protocols = vec![protocol.to_vec()];
         let host = address
             .rsplit_once(':')
             .map_or(address, |(host, _)| host)
             .trim_matches(['[', ']']);
         let name = ServerName::try_from(host.to_owned()).map_err(|_| Error::NoTls)?;
-        let stream = tokio_rustls::TlsConnector::from(config.clone())
+        let stream = tokio_rustls::TlsConnector::from(Arc::new(config))
             .connect(name, socket)
             .await;
         Ok(Upstream::Tls(Box::new(stream.map_err(Error::Unproved)?)))

@@ -147,8 +147,12 @@ fn direct_tls_works_with_its_protocol_name_and_only_with_it() {
         assert_eq!(raw.receive().await.0, 'R');
         raw.password(&token).await;
         assert!(tags(&raw.until_ready().await).ends_with("KZ"));
-        let mut raw = Raw::direct(world, Login::Token(&token), &[]).await;
-        assert_eq!(raw.receive().await.0, 'E');
+        // Whoever names no protocol, or another, is taken for an HTTP client and hears no PostgreSQL.
+        for names in [&[][..], &[&b"http/1.1"[..]]] {
+            let mut raw = Raw::direct(world, Login::Token(&token), names).await;
+            raw.start(PROTOCOL_3_0, &[("user", "postern")]).await;
+            assert!(raw.try_receive().await.is_none_or(|(tag, _)| tag == 'H'));
+        }
     });
 }
 

@@ -2,20 +2,28 @@
 //! One file a promise; all share one house, but for those that break theirs.
 
 mod attacks;
+mod budgets;
 mod config;
 mod corpora;
 mod drivers;
 mod floods;
 mod full_disk;
+mod grpc;
+mod http;
+mod http_bodies;
+mod http_clients;
+mod http_floods;
 mod identity;
 mod judge;
 mod kills;
 mod limits;
 mod listener;
+mod mcp;
 mod names;
 mod panics;
 mod parameters;
 mod pieces;
+mod plain_http;
 mod planes;
 mod policy;
 mod protocol;
@@ -35,4 +43,5 @@ mod tampering;
 mod targets;
 mod times;
 mod upstream;
+mod websocket;
 mod words;

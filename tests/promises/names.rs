@@ -367,17 +367,49 @@ fn quick_world() -> World {
     world
 }
 
+/// How often the gateway has read all names by its own login.
+fn refreshed(world: &World) -> usize {
+    let log = world.server_log();
+    let by_gateway = log.iter().filter(|line| line.contains("|shop_gateway|"));
+    by_gateway
+        .filter(|line| line.contains("pg_catalog.concat(("))
+        .count()
+}
+
+#[test]
+fn a_temporary_table_is_its_session_s_own_after_the_gateway_has_read_the_names_beside_it() {
+    let world = quick_world();
+    let setup = "create function harmless() returns int language sql as 'select 1'; \
+                 grant execute on function harmless to public";
+    world.cluster.sql(&world.database, setup).unwrap();
+    let token = world.token("all", &[]);
+    world.block_on(async {
+        let mut raw = Raw::log_in(&world, &token).await;
+        raw.query("create temp table customers as select 1 as id").await;
+        let before = refreshed(&world);
+        world.until("the names are read beside the table", || {
+            refreshed(&world) >= before + 2
+        });
+        // In doubt it is asked whether names have moved since, and they have not.
+        raw.query("select harmless()").await;
+        assert_eq!(
+            tags(&raw.query("select id as whose_is_it from customers").await),
+            "TDCZ"
+        );
+    });
+    world.until("it is told of", || !world.records("text=whose_is_it").is_empty());
+    let effects = world.records("text=whose_is_it")[0]["effects"].to_string();
+    // Where the schema is not among the names read, the table of the same name behind it counts as well.
+    assert!(
+        effects.contains("/pg_temp_") && !effects.contains("/public/"),
+        "{effects}"
+    );
+}
+
 #[test]
 fn a_transaction_that_stays_at_its_moment_may_change_names_itself() {
     let world = quick_world();
     let token = world.token("all", &[]);
-    let refreshed = || {
-        let log = world.server_log();
-        let by_gateway = log.iter().filter(|line| line.contains("|shop_gateway|"));
-        by_gateway
-            .filter(|line| line.contains("pg_catalog.concat(("))
-            .count()
-    };
     world.block_on(async {
         let mut raw = Raw::log_in(&world, &token).await;
         raw.query("create table twig (id int)").await;
@@ -387,8 +419,8 @@ fn a_transaction_that_stays_at_its_moment_may_change_names_itself() {
             tags(&raw.query("alter table twig add column body text").await),
             "CZ"
         );
-        let (before, begun) = (refreshed(), std::time::Instant::now());
-        while refreshed() < before + 2 {
+        let (before, begun) = (refreshed(&world), std::time::Instant::now());
+        while refreshed(&world) < before + 2 {
             assert!(
                 begun.elapsed() < postern_tests::PATIENCE,
                 "names are not read again"

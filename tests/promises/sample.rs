@@ -39,7 +39,7 @@ fn the_sample_pipeline_meets_every_outcome_and_its_lines_do_what_the_page_says()
         }
     }
     let whole = page.join("\n");
-    assert_eq!(whole.matches(", as it must be").count(), 12, "{whole}");
+    assert_eq!(whole.matches(", as it must be").count(), 17, "{whole}");
     let pasted = |words: &str| {
         let line = page.iter().find(|line| line.contains(words));
         line.unwrap_or_else(|| panic!("`{words}` in {whole}"))

@@ -61,7 +61,7 @@ fn start(mut options: Options, link: &Authority) -> Cluster {
         .push("host all shop_trusted,attack_writer,attack_report 127.0.0.1/32 trust".into());
     options.settings.push("log_statement = 'all'".into());
     options.settings.push("log_line_prefix = '%a|%u|%d|'".into());
-    options.settings.push("max_connections = 1200".into());
+    options.settings.push("max_connections = 2400".into());
     options.settings.push("max_prepared_transactions = 10".into());
     let cluster = Cluster::start(options).expect("a PostgreSQL cluster");
     let roles = include_str!("roles.sql");

@@ -113,7 +113,7 @@ impl Raw {
     pub async fn try_receive(&mut self) -> Option<Message> {
         let tag = self.stream.read_u8().await.ok()?;
         let length = self.stream.read_u32().await.ok()?;
-        let mut body = vec![0; usize::try_from(length).ok()? - 4];
+        let mut body = vec![0; usize::try_from(length).ok()?.checked_sub(4)?];
         self.stream.read_exact(&mut body).await.ok()?;
         Some((char::from(tag), body))
     }

@@ -15,6 +15,7 @@ use postern_control::audit::note::Signer;
 use postern_control::keys::SigningKey;
 use serde_json::Value;
 
+use super::api::Api;
 use super::authority::{Authority, spiffe_id};
 use super::cluster::{Cluster, Keep, Options};
 use super::files;
@@ -51,10 +52,11 @@ pub struct Order {
 pub struct Machine {
     pub data: PathBuf,
     pub cluster: Cluster,
+    pub api: Api,
     pub issuer: Issuer,
     pub authorities: Authorities,
     pub planes: Planes,
-    /// Where psql connects.
+    /// Where psql and curl connect.
     pub port: u16,
     pub operators: Door,
     pub operators_url: String,
@@ -92,18 +94,19 @@ impl Machine {
         prepare(&data)?;
         let authorities = Authorities::new()?;
         let cluster = start_cluster(&data, keep, &authorities).await?;
+        let api = start_api(&data).await?;
         let issuer = Issuer::start()
             .await
             .map_err(|error| Trouble::new("the sample issuer did not start").because(&error))?;
         write_certificates(&data, &authorities)?;
-        let resources = sample::resources(&issuer, &cluster.address())?;
+        let resources = sample::resources(&issuer, &cluster.address(), &api.address.to_string())?;
         write(&data.join("resources/resources.yaml"), &resources)?;
         write(&data.join("resources/orders.cedar"), sample::policies())?;
 
         let mut tried = 0;
         let (planes, places) = loop {
             tried += 1;
-            let places = places(&data, &cluster)?;
+            let places = places(&data, &cluster, &api)?;
             let path = data.join("postern.yaml");
             write(&path, &sample::config(&places, &issuer)?)?;
             match Planes::start(config::load(&path)?).await {
@@ -121,6 +124,7 @@ impl Machine {
             admin_url: format!("http://{}", places.listen_admin),
             data,
             cluster,
+            api,
             issuer,
             authorities,
             planes,
@@ -297,6 +301,15 @@ fn prepare(data: &Path) -> Result<()> {
 }
 
 /// The database with its roles and rows; the passwords stand nowhere but in the gateway's files.
+/// Its key lies beside the database's passwords, where only the gateway looks.
+async fn start_api(data: &Path) -> Result<Api> {
+    let failed = |error: io::Error| Trouble::new("the sample API did not start").because(&error);
+    let key = files::random_secret().map_err(failed)?;
+    let path = data.join("secrets/backoffice");
+    files::write_secret(&path, key.as_bytes()).map_err(|error| unwritable(&path, &error))?;
+    Api::start(key).await.map_err(failed)
+}
+
 async fn start_cluster(data: &Path, keep: Keep, authorities: &Authorities) -> Result<Cluster> {
     let pair = authorities
         .database
@@ -368,7 +381,7 @@ fn write_workload_certificates(data: &Path, authorities: &Authorities) -> Result
     Ok(())
 }
 
-fn places(data: &Path, cluster: &Cluster) -> Result<Places> {
+fn places(data: &Path, cluster: &Cluster, api: &Api) -> Result<Places> {
     let control = data.join("control");
     let failed = |error: postern_control::keys::Error| Trouble::from_error(&error);
     let snapshot_key = SigningKey::open(&control.join("snapshot.key")).map_err(failed)?;
@@ -383,6 +396,7 @@ fn places(data: &Path, cluster: &Cluster) -> Result<Places> {
     Ok(Places {
         data: path.to_owned(),
         target: cluster.address(),
+        api: api.address.to_string(),
         listen,
         listen_admin,
         listen_gateways,

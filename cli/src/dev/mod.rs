@@ -1,11 +1,12 @@
-//! Everything on one machine: a PostgreSQL cluster with a sample database, a sample CI issuer, a development
+//! Everything on one machine: a PostgreSQL cluster with a sample database, a sample API and CI issuer, a development
 //! CA, both planes from a real `postern.yaml`, and a pipeline that uses them as jobs would.
 //!
-//! * [`cluster`], [`authority`] and [`issuer`] stand alone, for tests too
+//! * [`cluster`], [`authority`], [`issuer`] and [`api`] stand alone, for tests too
 //! * [`sample`] is the sample's text, [`machine`] sets all of it up and takes it down
 //! * [`pipeline`] is what the sample's jobs try, and what must become of it
 //! * [`page`] is what a person reads
 
+pub mod api;
 pub mod authority;
 pub mod cluster;
 pub mod files;
@@ -53,7 +54,7 @@ pub async fn run(dev: Dev) -> Result<Exit> {
         data: data.clone(),
         keep,
     };
-    output::print("setting up: database, certificates, issuer, control plane, gateway\n")?;
+    output::print("setting up: database, API, certificates, issuer, control plane, gateway\n")?;
     let machine = tokio::select! {
         machine = Machine::start(order) => machine.map_err(|trouble| with_log(trouble, &dev, &log))?,
         () = signals.stop_asked() => return Err(Trouble::new("stopped before it was up")),

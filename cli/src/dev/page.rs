@@ -8,7 +8,7 @@ use crate::audit;
 use crate::output::{Colours, escape, text_of};
 use crate::sessions;
 
-/// Lines of what psql printed that are shown.
+/// Lines of what a client printed that are shown.
 const OUTPUT_LINES_MAX: usize = 8;
 
 /// What stands, and where.
@@ -19,6 +19,13 @@ pub fn setup(machine: &Machine, colours: Colours) -> String {
             format!(
                 "orders at {}, PostgreSQL with a few thousand rows; only the gateway has its passwords",
                 machine.cluster.address()
+            ),
+        ),
+        (
+            "API",
+            format!(
+                "backoffice at {}, and at its /mcp the tools of helpdesk; only the gateway has its key",
+                machine.api.address
             ),
         ),
         (
@@ -33,7 +40,7 @@ pub fn setup(machine: &Machine, colours: Colours) -> String {
         (
             "gateway",
             format!(
-                "127.0.0.1:{} for PostgreSQL clients, {} for its admin",
+                "127.0.0.1:{} for PostgreSQL and HTTPS clients, {} for its admin",
                 machine.port, machine.admin_url
             ),
         ),
@@ -51,7 +58,7 @@ pub fn setup(machine: &Machine, colours: Colours) -> String {
     }
     shown.push_str(&format!(
         "\n{}\n",
-        colours.strong("The sample pipeline, with the psql of this machine")
+        colours.strong("The sample pipeline, with the psql and curl of this machine")
     ));
     shown
 }
@@ -60,13 +67,13 @@ pub fn setup(machine: &Machine, colours: Colours) -> String {
 pub fn before(number: usize, step: &Step, colours: Colours) -> String {
     let title = colours.strong(&format!("{number:>2}  {}", step.title));
     let mut shown = format!("\n{title}\n    {} {}\n", colours.faint("who  "), step.who);
-    for line in step.sql.lines() {
+    for line in step.asks.shown().lines() {
         shown.push_str(&format!("    {} {line}\n", colours.faint("asks ")));
     }
     shown
 }
 
-/// What became of it. What psql printed is shown as it is, but for what a terminal would obey.
+/// What became of it. What the client printed is shown as it is, but for what a terminal would obey.
 pub fn after(step: &Step, heard: &Heard, wrong: Option<&str>, colours: Colours) -> String {
     let mut shown = String::new();
     let lines: Vec<&str> = heard
@@ -82,8 +89,8 @@ pub fn after(step: &Step, heard: &Heard, wrong: Option<&str>, colours: Colours) 
         shown.push_str(&format!("    {} … and {more} lines\n", colours.faint("hears")));
     }
     let outcome = match step.expected {
-        Expected::Allowed(_) => "allowed",
-        Expected::Refused(_) => "the statement was refused",
+        Expected::Allowed(_) | Expected::Tools(_) => "allowed",
+        Expected::Refused(_) => "refused",
         Expected::TurnedAway => "turned away",
     };
     shown.push_str(&match wrong {
@@ -183,7 +190,7 @@ pub fn invitation(machine: &Machine, colours: Colours) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::pipeline::Evidence;
+    use super::super::pipeline::{Asks, Evidence};
     use super::*;
 
     #[test]
@@ -192,7 +199,7 @@ mod tests {
             title: "a step",
             who: "somebody",
             evidence: Evidence::Certificate("x"),
-            sql: "select 1;\n",
+            asks: Asks::Psql("select 1;\n"),
             times: 1,
             expected: Expected::Allowed(""),
             witness: None,

@@ -1,16 +1,17 @@
-//! What the sample's jobs try with the real psql, and what must become of each.
+//! What the sample's jobs try with the real psql and curl, and what must become of each.
 //!
-//! A step is good only if psql heard what it should and the database, asked by itself, agrees.
+//! A step is good only if the client heard what it should and the target, asked by itself, agrees.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt as _;
 use tokio::process::Command;
 
+use super::files;
 use super::machine::Machine;
 use super::page;
 use super::sample::{self, AUDIENCE};
@@ -19,7 +20,10 @@ use crate::output::{self, Colours, text_of};
 use crate::sessions::entries;
 use crate::trouble::{Result, Trouble};
 
-const PSQL_TIMEOUT: Duration = Duration::from_secs(30);
+/// The revision of MCP that the sample's agent speaks.
+const MCP_VERSION: &str = "2026-07-28";
+
+const CLIENT_TIMEOUT: Duration = Duration::from_secs(30);
 /// Records travel on their own; this is how long the page waits for the last of them.
 const RECORDS_TIMEOUT: Duration = Duration::from_secs(15);
 const RECORDS_POLL: Duration = Duration::from_millis(100);
@@ -37,10 +41,42 @@ pub enum Evidence {
 pub enum Expected {
     /// It runs, and prints this among other things.
     Allowed(&'static str),
-    /// The session stands and the statement is refused, with this SQLSTATE.
+    /// It is told of these tools, and of no others.
+    Tools(&'static [&'static str]),
+    /// The session stands and what was asked is refused, with this SQLSTATE, status of HTTP or code of JSON-RPC.
     Refused(&'static str),
     /// There is no session at all.
     TurnedAway,
+}
+
+/// What a job asks, and with which program.
+#[derive(Clone, Copy, Debug)]
+pub enum Asks {
+    Psql(&'static str),
+    /// A POST to this path, with this body.
+    Curl(&'static str, &'static str),
+    /// A message to the MCP server: its method, and the tool it names.
+    Mcp(&'static str, Option<&'static str>),
+}
+
+impl Asks {
+    /// What a person would read of it.
+    pub fn shown(&self) -> String {
+        match self {
+            Asks::Psql(sql) => (*sql).to_owned(),
+            Asks::Curl(path, body) => format!("POST {path}  {body}"),
+            Asks::Mcp(method, tool) => format!("{method} {}", tool.unwrap_or_default()),
+        }
+    }
+}
+
+/// What a target itself must say afterwards.
+#[derive(Clone, Copy, Debug)]
+pub enum Witness {
+    /// The database, to this question.
+    Database(&'static str, &'static str),
+    /// The API has been asked this, and nothing else, since it stands.
+    Api(&'static [&'static str]),
 }
 
 /// One thing that a job tries.
@@ -49,14 +85,13 @@ pub struct Step {
     pub title: &'static str,
     pub who: &'static str,
     pub evidence: Evidence,
-    pub sql: &'static str,
+    pub asks: Asks,
     pub times: usize,
     pub expected: Expected,
-    /// What the database itself answers afterwards.
-    pub witness: Option<(&'static str, &'static str)>,
+    pub witness: Option<Witness>,
 }
 
-/// What psql did.
+/// What a client did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Heard {
     pub code: Option<i32>,
@@ -69,16 +104,18 @@ impl Heard {
     pub fn differs(&self, expected: Expected) -> Option<String> {
         let failed = self.code != Some(0);
         match expected {
-            Expected::Allowed(_) if failed => Some("it should have been allowed".into()),
+            Expected::Allowed(_) | Expected::Tools(_) if failed => Some("it should have been allowed".into()),
+            Expected::Tools(expected) => {
+                let told = tools(&self.output);
+                (told != expected).then(|| format!("it was told of: {}", told.join(", ")))
+            }
             Expected::Allowed(part) if !self.output.contains(part) => {
                 Some(format!("it should have printed `{part}`"))
             }
             Expected::Refused(_) | Expected::TurnedAway if !failed => {
                 Some("it should have been refused".into())
             }
-            Expected::Refused(sqlstate) if !self.errors.contains(&format!("ERROR:  {sqlstate}:")) => {
-                Some(format!("it should have heard SQLSTATE {sqlstate}"))
-            }
+            Expected::Refused(code) if !self.heard_code(code) => Some(format!("it should have heard {code}")),
             Expected::TurnedAway if !self.errors.contains("FATAL:") => {
                 Some("it should have been turned away before it had a session".into())
             }
@@ -87,9 +124,36 @@ impl Heard {
     }
 }
 
+impl Heard {
+    /// What came of a message: an error is one also where HTTP brought it well.
+    fn of_message(mut self) -> Heard {
+        let message: Value = serde_json::from_str(&self.output).unwrap_or_default();
+        if let Some(error) = message.get("error") {
+            let detail = error.get("data").map(|data| text_of(data, "detail"));
+            self.code = Some(1);
+            self.errors = format!(
+                "JSON-RPC error {}: {}\n{}\n",
+                text_of(error, "code"),
+                text_of(error, "message"),
+                detail.unwrap_or_default()
+            );
+        }
+        self
+    }
+
+    /// psql prints the SQLSTATE of an error; curl says which status it failed with.
+    fn heard_code(&self, code: &str) -> bool {
+        let forms = [
+            format!("ERROR:  {code}:"),
+            format!("returned error: {code}"),
+            format!("JSON-RPC error {code}: "),
+        ];
+        forms.iter().any(|form| self.errors.contains(form))
+    }
+}
+
 /// Runs every step and shows it, then the record of all. True if everything was as it should be.
 pub async fn run(machine: &Machine, colours: Colours) -> Result<bool> {
-    let psql = psql(machine);
     let started = Timestamp::now();
     let mut good = true;
     let steps = steps(machine)?;
@@ -98,18 +162,11 @@ pub async fn run(machine: &Machine, colours: Colours) -> Result<bool> {
         let mut wrong = None;
         let mut heard = Heard::default();
         for _ in 0..step.times {
-            heard = ask(machine, &psql, step).await?;
+            heard = ask(machine, step).await?;
             wrong = wrong.or_else(|| heard.differs(step.expected));
         }
-        if let Some((question, expected)) = step.witness {
-            let answer = machine
-                .cluster
-                .sql("orders", question)
-                .map_err(|error| Trouble::from_error(&error))?;
-            if answer.trim() != expected {
-                wrong =
-                    wrong.or_else(|| Some(format!("the database says `{}` to `{question}`", answer.trim())));
-            }
+        if let Some(witness) = step.witness {
+            wrong = wrong.or(contradicts(machine, witness)?);
         }
         good &= wrong.is_none();
         output::print(&page::after(step, &heard, wrong.as_deref(), colours))?;
@@ -118,6 +175,22 @@ pub async fn run(machine: &Machine, colours: Colours) -> Result<bool> {
     good &= record.wrong.is_none();
     output::print(&page::record(&record, colours))?;
     Ok(good)
+}
+
+/// What a target says to the contrary.
+fn contradicts(machine: &Machine, witness: Witness) -> Result<Option<String>> {
+    match witness {
+        Witness::Database(question, expected) => {
+            let answer = machine.cluster.sql("orders", question);
+            let answer = answer.map_err(|error| Trouble::from_error(&error))?;
+            let said = format!("the database says `{}` to `{question}`", answer.trim());
+            Ok((answer.trim() != expected).then_some(said))
+        }
+        Witness::Api(expected) => {
+            let asked = machine.api.asked();
+            Ok((asked != expected).then(|| format!("the API was asked: {}", asked.join(", "))))
+        }
+    }
 }
 
 /// The psql that people type, or the server's own.
@@ -129,10 +202,58 @@ fn psql(machine: &Machine) -> PathBuf {
     found.unwrap_or_else(|| machine.cluster.binaries.join("psql"))
 }
 
-async fn ask(machine: &Machine, psql: &Path, step: &Step) -> Result<Heard> {
-    let failed =
-        |error: std::io::Error| Trouble::new(format!("cannot run `{}`", psql.display())).because(&error);
-    let mut command = Command::new(psql);
+async fn ask(machine: &Machine, step: &Step) -> Result<Heard> {
+    let evidence = &step.evidence;
+    match step.asks {
+        Asks::Psql(sql) => hear(psql_command(machine, evidence), sql).await,
+        Asks::Curl(path, body) => hear(curl_command(machine, evidence, path)?, body).await,
+        Asks::Mcp(method, tool) => {
+            let command = mcp_command(machine, evidence, method, tool)?;
+            Ok(hear(command, &message(method, tool)).await?.of_message())
+        }
+    }
+}
+
+/// Posts a message with the headers that repeat it.
+fn mcp_command(machine: &Machine, evidence: &Evidence, method: &str, tool: Option<&str>) -> Result<Command> {
+    let mut command = curl_command(machine, evidence, "/helpdesk/mcp")?;
+    let name = tool.map(|tool| format!("Mcp-Name: {tool}"));
+    let headers = [
+        "Content-Type: application/json".to_owned(),
+        "Accept: application/json, text/event-stream".to_owned(),
+        format!("MCP-Protocol-Version: {MCP_VERSION}"),
+        format!("Mcp-Method: {method}"),
+    ];
+    for header in headers.into_iter().chain(name) {
+        command.arg("--header").arg(header);
+    }
+    Ok(command)
+}
+
+fn message(method: &str, tool: Option<&str>) -> String {
+    let mut params = json!({
+        "_meta": {
+            "io.modelcontextprotocol/protocolVersion": MCP_VERSION,
+            "io.modelcontextprotocol/clientCapabilities": {},
+        },
+    });
+    if let (Some(tool), Some(params)) = (tool, params.as_object_mut()) {
+        params.insert("name".to_owned(), tool.into());
+        params.insert("arguments".to_owned(), json!({ "about": "parcels" }));
+    }
+    json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params }).to_string()
+}
+
+/// The names in a list of tools.
+fn tools(listed: &str) -> Vec<String> {
+    let message: Value = serde_json::from_str(listed).unwrap_or_default();
+    let listed = message.pointer("/result/tools").and_then(Value::as_array);
+    let names = listed.into_iter().flatten().map(|tool| text_of(tool, "name"));
+    names.collect()
+}
+
+fn psql_command(machine: &Machine, evidence: &Evidence) -> Command {
+    let mut command = Command::new(psql(machine));
     for (name, _) in std::env::vars_os().filter(|(name, _)| name.as_encoded_bytes().starts_with(b"PG")) {
         command.env_remove(name);
     }
@@ -145,7 +266,7 @@ async fn ask(machine: &Machine, psql: &Path, step: &Step) -> Result<Heard> {
         "--file",
         "-",
     ]);
-    command.env("LC_ALL", "C.UTF-8").env("PGCONNECT_TIMEOUT", "10");
+    command.env("PGCONNECT_TIMEOUT", "10");
     // The address beside the name: a machine may know `localhost` by an address that nobody listens on.
     command
         .env("PGHOST", "localhost")
@@ -160,7 +281,7 @@ async fn ask(machine: &Machine, psql: &Path, step: &Step) -> Result<Heard> {
     command
         .env("HOME", &machine.data)
         .env("PGPASSFILE", machine.data.join("no-password-file"));
-    match &step.evidence {
+    match evidence {
         Evidence::Token(token) => {
             command.env("PGPASSWORD", token);
         }
@@ -170,23 +291,70 @@ async fn ask(machine: &Machine, psql: &Path, step: &Step) -> Result<Heard> {
         }
     }
     command
+}
+
+/// Posts what it reads. The token goes by a file of its owner only: arguments can be seen by others.
+fn curl_command(machine: &Machine, evidence: &Evidence, path: &str) -> Result<Command> {
+    let mut command = Command::new("curl");
+    command
+        .args([
+            "--disable",
+            "--silent",
+            "--show-error",
+            "--fail-with-body",
+            "--max-time",
+            "20",
+        ])
+        .args(["--resolve", &format!("localhost:{}:127.0.0.1", machine.port)])
+        .args(["--data-binary", "@-"])
+        .arg("--cacert")
+        .arg(machine.certificate("gateway-ca.pem"));
+    match evidence {
+        Evidence::Token(token) => {
+            let header = machine.data.join("tokens/curl");
+            let line = format!("Authorization: Bearer {token}\n");
+            files::write_secret(&header, line.as_bytes())
+                .map_err(|error| Trouble::new("a token could not be written").because(&error))?;
+            command.arg("--header").arg(format!("@{}", header.display()));
+        }
+        Evidence::Certificate(name) => {
+            let file = |ending: &str| machine.certificate(&format!("{name}.{ending}"));
+            command
+                .arg("--cert")
+                .arg(file("pem"))
+                .arg("--key")
+                .arg(file("key"));
+        }
+    }
+    command.arg(format!("https://localhost:{}{path}", machine.port));
+    Ok(command)
+}
+
+/// Runs a client to its end.
+async fn hear(mut command: Command, input: &str) -> Result<Heard> {
+    let program = PathBuf::from(command.as_std().get_program());
+    let failed =
+        |error: std::io::Error| Trouble::new(format!("cannot run `{}`", program.display())).because(&error);
+    command
+        .env("LC_ALL", "C.UTF-8")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .kill_on_drop(true);
     let mut child = command.spawn().map_err(failed)?;
     let told = async {
-        if let Some(mut input) = child.stdin.take() {
-            // A psql that was turned away does not read what it was to ask.
-            drop(input.write_all(step.sql.as_bytes()).await);
+        if let Some(mut asked) = child.stdin.take() {
+            // A client that was turned away does not read what it was to ask.
+            drop(asked.write_all(input.as_bytes()).await);
         }
         child.wait_with_output().await
     };
-    let told = tokio::time::timeout(PSQL_TIMEOUT, told).await;
+    let told = tokio::time::timeout(CLIENT_TIMEOUT, told).await;
     let told = told.map_err(|_| {
+        let seconds = CLIENT_TIMEOUT.as_secs();
         Trouble::new(format!(
-            "psql did not end within {} seconds",
-            PSQL_TIMEOUT.as_secs()
+            "`{}` did not end within {seconds} seconds",
+            program.display()
         ))
     })?;
     let told = told.map_err(failed)?;
@@ -215,14 +383,14 @@ fn steps(machine: &Machine) -> Result<Vec<Step>> {
         title,
         who,
         evidence,
-        sql,
+        asks: Asks::Psql(sql),
         times: 1,
         expected,
         witness: None,
     };
     Ok(vec![
         Step {
-            witness: Some((
+            witness: Some(Witness::Database(
                 "select count(*) from schema_migrations where version = '20261123_shipments'",
                 "1",
             )),
@@ -254,7 +422,7 @@ fn steps(machine: &Machine) -> Result<Vec<Step>> {
             Expected::Refused("42501"),
         ),
         Step {
-            witness: Some(("select count(*) from orders", "5000")),
+            witness: Some(Witness::Database("select count(*) from orders", "5000")),
             ..step(
                 "a deploy bot that forgot its filter",
                 "a GitHub job of acme/orders, deploy.yml in environment production",
@@ -264,13 +432,35 @@ fn steps(machine: &Machine) -> Result<Vec<Step>> {
             )
         },
         Step {
-            witness: Some(("select count(*) from orders", "4999")),
+            witness: Some(Witness::Database("select count(*) from orders", "4999")),
             ..step(
                 "the same bot, with a filter",
                 "the same GitHub job",
-                Evidence::Token(deploy),
+                Evidence::Token(deploy.clone()),
                 "delete from orders where id = 5 and status = 'draft';\n",
                 Expected::Allowed("DELETE 1"),
+            )
+        },
+        Step {
+            asks: Asks::Curl("/backoffice/v1/releases", "orders 2026.11"),
+            witness: Some(Witness::Api(&["POST /v1/releases"])),
+            ..step(
+                "the bot announces its release to the back office",
+                "the same GitHub job, its token as bearer token of curl",
+                Evidence::Token(deploy.clone()),
+                "",
+                Expected::Allowed("announced: orders 2026.11"),
+            )
+        },
+        Step {
+            asks: Asks::Curl("/backoffice/v1/refunds", "100 EUR to mallory"),
+            witness: Some(Witness::Api(&["POST /v1/releases"])),
+            ..step(
+                "the bot, talked into a refund",
+                "the same GitHub job",
+                Evidence::Token(deploy),
+                "",
+                Expected::Refused("403"),
             )
         },
         step(
@@ -325,6 +515,41 @@ fn steps(machine: &Machine) -> Result<Vec<Step>> {
             "select * from customers;\n",
             Expected::Refused("42501"),
         ),
+        Step {
+            asks: Asks::Mcp("tools/list", None),
+            ..step(
+                "the agent looks what tools there are: of three it sees its one",
+                "the same agent, at the help desk's MCP server",
+                Evidence::Certificate("orders-agent"),
+                "",
+                Expected::Tools(&["find_tickets"]),
+            )
+        },
+        Step {
+            asks: Asks::Mcp("tools/call", Some("find_tickets")),
+            ..step(
+                "the agent reads tickets",
+                "the same agent",
+                Evidence::Certificate("orders-agent"),
+                "",
+                Expected::Allowed("done: tools/call find_tickets"),
+            )
+        },
+        Step {
+            asks: Asks::Mcp("tools/call", Some("close_account")),
+            witness: Some(Witness::Api(&[
+                "POST /v1/releases",
+                "tools/list",
+                "tools/call find_tickets",
+            ])),
+            ..step(
+                "the agent, told by a ticket to close an account",
+                "the same agent",
+                Evidence::Certificate("orders-agent"),
+                "",
+                Expected::Refused("-32003"),
+            )
+        },
     ])
 }
 
@@ -433,6 +658,7 @@ mod tests {
 
     #[test]
     fn a_step_is_good_only_with_its_own_outcome() {
+        let denied = heard(22, "{}", "curl: (22) The requested URL returned error: 403\n");
         let refused = heard(
             3,
             "",
@@ -447,6 +673,7 @@ mod tests {
         let unreachable = heard(2, "", "psql: error: connection refused\n");
         assert_eq!(refused.differs(Expected::Refused("42501")), None);
         assert_eq!(away.differs(Expected::TurnedAway), None);
+        assert_eq!(denied.differs(Expected::Refused("403")), None);
         assert_eq!(allowed.differs(Expected::Allowed("DELETE 1")), None);
         for (heard, expected) in [
             (&refused, Expected::Allowed("")),
@@ -459,6 +686,8 @@ mod tests {
             (&allowed, Expected::Allowed("DELETE 2")),
             (&unreachable, Expected::TurnedAway),
             (&unreachable, Expected::Refused("42501")),
+            (&denied, Expected::Refused("401")),
+            (&denied, Expected::TurnedAway),
         ] {
             assert!(heard.differs(expected).is_some(), "{heard:?} {expected:?}");
         }

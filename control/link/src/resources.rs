@@ -237,11 +237,11 @@ fn check_names(snapshot: &Snapshot, errors: &mut Vec<Error>) {
                 ));
                 continue;
             };
-            for role in assume
-                .roles
-                .iter()
-                .filter(|role| !target.postgres.roles.contains_key(*role))
-            {
+            let has = |role: &&String| {
+                let postgres = target.postgres();
+                postgres.is_some_and(|postgres| postgres.roles.contains_key(*role))
+            };
+            for role in assume.roles.iter().filter(|role| !has(role)) {
                 wrong(format!(
                     "assumes role `{role}`, for which target `{}` has no credential",
                     target.name
@@ -270,13 +270,42 @@ fn check_names(snapshot: &Snapshot, errors: &mut Vec<Error>) {
             wrong(format!("is to workload `{name}`, which no resource defines"));
         }
     }
-    for target in &snapshot.targets {
-        if target.postgres.databases.is_empty() {
+    check_targets(&snapshot.targets, errors);
+}
+
+fn check_targets(targets: &[Target], errors: &mut Vec<Error>) {
+    let (mut hosts, mut prefixes) = (BTreeSet::new(), BTreeSet::new());
+    for target in targets {
+        let mut wrong = |message: String| {
             errors.push(Error::Inconsistent {
                 kind: "target",
                 name: target.name.clone(),
-                message: "has no `databases`: the first listed is the default".into(),
+                message,
             });
+        };
+        if target
+            .postgres()
+            .is_some_and(|postgres| postgres.databases.is_empty())
+        {
+            wrong("has no `databases`: the first listed is the default".into());
+        }
+        for host in &target.server_names {
+            if !hosts.insert(host.to_ascii_lowercase()) {
+                wrong(format!(
+                    "has the server name `{host}`, which another target has too"
+                ));
+            }
+        }
+        let Some(prefix) = target.http().and_then(|api| api.prefix.as_ref()) else {
+            continue;
+        };
+        if !prefix.starts_with('/') || prefix.ends_with('/') {
+            wrong(format!(
+                "has the prefix `{prefix}`: it begins with `/` and does not end with it"
+            ));
+        }
+        if !prefixes.insert(prefix) {
+            wrong(format!("has the prefix `{prefix}`, which another target has too"));
         }
     }
 }
@@ -344,6 +373,43 @@ mod tests {
             told.contains("resources.yaml:2:7: `Worklod` is no kind"),
             "{told}"
         );
+    }
+
+    fn api(name: &str, more: &str) -> String {
+        format!("kind: Target\nname: {name}\nhttp: {{ address: \"a:1\", credential: c{more} }}\n")
+    }
+
+    #[test]
+    fn a_target_is_one_system_and_says_which() {
+        let told = mistakes("kind: Target\nname: a\n");
+        assert!(
+            told.contains("a target is one of `postgres` and `http`"),
+            "{told}"
+        );
+    }
+
+    #[test]
+    fn no_two_targets_answer_to_one_host_or_prefix() {
+        let two = |more: &str, other: &str| mistakes(&format!("{}---\n{}", api("a", more), api("b", other)));
+        let told = two(", prefix: /x", ", prefix: /x");
+        assert!(
+            told.contains("target `b`: has the prefix `/x`, which another"),
+            "{told}"
+        );
+        let named = |name: &str, host: &str| api(name, "") + &format!("server_names: [{host}]\n");
+        let told = mistakes(&format!(
+            "{}---\n{}",
+            named("a", "x.example"),
+            named("b", "X.example")
+        ));
+        assert!(
+            told.contains("target `b`: has the server name `X.example`"),
+            "{told}"
+        );
+        for prefix in ["x", "/x/", "/"] {
+            let told = mistakes(&api("a", &format!(", prefix: {prefix}")));
+            assert!(told.contains("does not end with it"), "{told}");
+        }
     }
 
     #[test]

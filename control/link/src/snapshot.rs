@@ -1,6 +1,7 @@
 //! What a gateway decides by, as plain data. Numbered; a gateway never goes back to a lower number.
 
 use std::collections::BTreeMap;
+use std::num::{NonZeroU32, NonZeroU64};
 
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
@@ -109,16 +110,88 @@ pub struct Assume {
 
 /// A protected system.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(try_from = "WrittenTarget", into = "WrittenTarget")]
 pub struct Target {
     pub name: String,
-    /// Names by which clients may ask for it with SNI, besides the database name.
-    #[serde(default)]
+    /// Host names by which clients may ask for it: with SNI, or as the host of a request.
     pub server_names: Vec<String>,
-    pub postgres: PostgresTarget,
+    pub system: System,
     /// How long a gateway may serve it without a fresh word.
-    #[serde(default = "unheard_seconds_max")]
     pub unheard_seconds_max: u32,
+}
+
+/// What a target is.
+#[derive(Clone, Debug, PartialEq)]
+pub enum System {
+    Postgres(PostgresTarget),
+    Http(HttpTarget),
+}
+
+impl Target {
+    /// What it is as a PostgreSQL server, if it is one.
+    pub fn postgres(&self) -> Option<&PostgresTarget> {
+        match &self.system {
+            System::Postgres(postgres) => Some(postgres),
+            System::Http(_) => None,
+        }
+    }
+
+    /// What it is as an API, if it is one.
+    pub fn http(&self) -> Option<&HttpTarget> {
+        match &self.system {
+            System::Http(http) => Some(http),
+            System::Postgres(_) => None,
+        }
+    }
+}
+
+/// A target as its author wrote it: one of the systems, by its key.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenTarget {
+    name: String,
+    #[serde(default)]
+    server_names: Vec<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    postgres: Option<PostgresTarget>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    http: Option<HttpTarget>,
+    #[serde(default = "unheard_seconds_max")]
+    unheard_seconds_max: u32,
+}
+
+impl TryFrom<WrittenTarget> for Target {
+    type Error = &'static str;
+
+    fn try_from(written: WrittenTarget) -> Result<Target, &'static str> {
+        let system = match (written.postgres, written.http) {
+            (Some(postgres), None) => System::Postgres(postgres),
+            (None, Some(http)) => System::Http(http),
+            _ => return Err("a target is one of `postgres` and `http`"),
+        };
+        Ok(Target {
+            name: written.name,
+            server_names: written.server_names,
+            system,
+            unheard_seconds_max: written.unheard_seconds_max,
+        })
+    }
+}
+
+impl From<Target> for WrittenTarget {
+    fn from(target: Target) -> WrittenTarget {
+        let (postgres, http) = match target.system {
+            System::Postgres(postgres) => (Some(postgres), None),
+            System::Http(http) => (None, Some(http)),
+        };
+        WrittenTarget {
+            name: target.name,
+            server_names: target.server_names,
+            postgres,
+            http,
+            unheard_seconds_max: target.unheard_seconds_max,
+        }
+    }
 }
 
 fn unheard_seconds_max() -> u32 {
@@ -142,6 +215,103 @@ pub struct PostgresTarget {
     pub catalogue_age_seconds_max: u32,
     #[serde(default)]
     pub keep_raw_text: bool,
+}
+
+/// An API.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HttpTarget {
+    /// `host:port`; the credential's `only_to` must name it too.
+    pub address: String,
+    /// The name of a credential in the gateway's own file: what the API is asked with.
+    pub credential: String,
+    /// What its requests' paths begin with here, such as `/billing`, and not there; its `server_names` need none.
+    #[serde(default)]
+    pub prefix: Option<String>,
+    /// The `Host` it is asked by; its address if absent.
+    #[serde(default)]
+    pub host: Option<String>,
+    /// What it is asked in.
+    #[serde(default)]
+    pub protocol: HttpVersion,
+    /// The protocols that its requests may change to, such as `websocket`: of what follows the record has only sizes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub upgrades: Vec<String>,
+    /// What it is as an MCP server, if it is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mcp: Option<McpServer>,
+    /// How much one workload may use of it at each gateway.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub budget: Option<Budget>,
+}
+
+/// What one workload may use of a target at each gateway; what is absent is not bounded.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Budget {
+    /// A second's worth may come at once.
+    #[serde(default)]
+    pub requests_per_second: Option<NonZeroU32>,
+    /// Requests whose bodies are not both through.
+    #[serde(default)]
+    pub concurrent_requests: Option<NonZeroU32>,
+    /// Bytes of requests' bodies in a window: once they are used up, further requests are refused until the next.
+    #[serde(default)]
+    pub bytes_in: Option<NonZeroU64>,
+    /// The same of responses' bodies.
+    #[serde(default)]
+    pub bytes_out: Option<NonZeroU64>,
+    #[serde(default = "window_seconds")]
+    pub window_seconds: NonZeroU32,
+}
+
+fn window_seconds() -> NonZeroU32 {
+    const { NonZeroU32::new(60).expect("not zero") }
+}
+
+/// A server of tools, prompts and resources (Model Context Protocol, Streamable HTTP).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct McpServer {
+    /// The one path at which it is spoken to.
+    #[serde(default = "mcp_endpoint")]
+    pub endpoint: String,
+    /// What it may ask of its clients; of all else they hear nothing.
+    #[serde(default)]
+    pub may_ask: Vec<ServerAsks>,
+    /// The web pages whose scripts may speak with it, by their `Origin`.
+    #[serde(default)]
+    pub origins: Vec<String>,
+    /// For each tool the arguments that policies see: a name, and where in the arguments its value is (RFC 6901).
+    #[serde(default)]
+    pub arguments: BTreeMap<String, BTreeMap<String, String>>,
+    /// Digests of descriptions that replace those which were seen first.
+    #[serde(default)]
+    pub accepted: Vec<String>,
+}
+
+/// What an MCP server can ask of a client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ServerAsks {
+    Sampling,
+    Elicitation,
+    Roots,
+}
+
+fn mcp_endpoint() -> String {
+    "/mcp".to_owned()
+}
+
+/// The HTTP that a target speaks, by its name in ALPN.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum HttpVersion {
+    #[default]
+    #[serde(rename = "http/1.1")]
+    One,
+    /// As gRPC needs it: in plain text it is spoken from the first byte (RFC 9113, section 3.3).
+    #[serde(rename = "h2")]
+    Two,
 }
 
 fn catalogue_age_seconds_max() -> u32 {

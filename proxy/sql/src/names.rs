@@ -82,6 +82,8 @@ pub(crate) struct Names<'t> {
     /// A whole schema may have another name: no relation is certain.
     pub unsettled: bool,
     pub unread: BTreeSet<String>,
+    /// The schema whose CREATE SCHEMA is read: what its elements create stands there, and is found there.
+    pub within: Option<Arc<str>>,
 }
 
 impl<'t> Names<'t> {
@@ -99,6 +101,7 @@ impl<'t> Names<'t> {
             path_unknown: false,
             unsettled: false,
             unread: BTreeSet::new(),
+            within: None,
         }
     }
 
@@ -119,6 +122,9 @@ impl<'t> Names<'t> {
         if self.path_unknown {
             return Err(Rejection::moved(name));
         }
+        if let Some(neighbour) = self.neighbour(name) {
+            return Ok(vec![neighbour]);
+        }
         if self.declares {
             return self.relations_after_moves(name);
         }
@@ -129,6 +135,27 @@ impl<'t> Names<'t> {
             self.note_unread(&candidate.schema);
         }
         Ok(found)
+    }
+
+    /// Only a schema of which the text has said nothing is known to be new: an older one may be gone with all it held.
+    pub(crate) fn enter_schema(&mut self, schema: Arc<str>) {
+        let mut declared = self.declared.relations.values().flatten();
+        let is_new = !declared.any(|known| known.schema == schema);
+        self.within = is_new.then_some(schema);
+    }
+
+    /// An earlier element of the same CREATE SCHEMA: only temporary relations and PostgreSQL's own could hide it.
+    fn neighbour(&self, name: &'t str) -> Option<Candidate<'t>> {
+        let schema = self.within.as_ref()?;
+        self.declared_relation(schema, name)?;
+        let mut path = self.paths.iter().flatten();
+        let hides = |place: &Cow<'_, str>| {
+            (place == "pg_catalog" || is_temporary(place))
+                && !self
+                    .search(std::slice::from_ref(place), name, Time::After)
+                    .is_empty()
+        };
+        (!path.any(hides)).then(|| self.candidate(schema.clone(), name))
     }
 
     /// A name after a statement of the same text that may have moved it: every possible reading must agree.
@@ -286,6 +313,9 @@ impl<'t> Names<'t> {
 
     /// Where an object without a schema would be created; several if the text may have moved the path.
     pub(crate) fn creation_schemas(&self) -> Vec<Arc<str>> {
+        if let Some(schema) = &self.within {
+            return vec![schema.clone()];
+        }
         let mut places: Vec<Arc<str>> = Vec::new();
         for path in &self.paths {
             let place = path

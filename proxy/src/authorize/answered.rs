@@ -1,58 +1,78 @@
-//! What policy answers for a set of effects, remembered: texts that differ in nothing but their literals ask for
-//! the same, and a decision hangs on the effects, the view and, where a rule looks at it, the time.
+//! What policy answers for a set of effects, remembered for statements: texts that differ in nothing but their
+//! literals ask for the same, and a decision hangs on the effects, the view and, where a rule looks at it, the time.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::hash::{Hash, Hasher};
 use std::rc::Rc;
 
-use postern_link::wire::Record;
-use postern_policies::Attribute;
-use postern_sql::{Action, Analysis, Detail, Effect};
+use postern_link::wire::{Effect as RecordedEffect, Record};
+use postern_policies::{Answer, Attribute, Reason as Why};
+use postern_sql::{Analysis, Effect};
 use quick_cache::{Equivalent, Weighter, unsync};
 
 use crate::audit;
 use crate::config::Limits;
 use crate::refusal::Refusal;
 
-use super::View;
-use super::judged::{Verdict, decide_all};
-use super::part::recorded;
 use super::remembered::least_weight;
-use super::view::ask;
+use super::statement::effects;
+use super::words::{detail_of, worded};
+use super::{View, ViewFacts};
+
+/// Effects that a refusal lists before it only counts.
+const REFUSED_EFFECTS_SHOWN_MAX: usize = 4;
+
+/// One action on one resource, in the words of a protocol.
+pub(super) trait Asks {
+    fn action(&self) -> &'static str;
+    /// What the policies answer to it.
+    fn ask(&self, view: &View) -> Answer;
+    /// For a refusal: `select email, phone of public.customers`.
+    fn words(&self) -> String;
+    fn recorded(&self, facts: &ViewFacts) -> RecordedEffect;
+    /// Follows from another effect: a forbid on it holds, but it needs no permit.
+    fn is_implied(&self) -> bool;
+}
 
 /// The answer for one set of effects under one view.
 #[derive(Debug)]
 pub(super) struct Answered {
     pub verdict: Verdict,
-    /// The body of a routine is code that stays behind: its text is kept as it was sent.
-    pub defines_routine: bool,
     /// The record's fields that effects, rules and view give, encoded once.
     pub part: Vec<u8>,
 }
 
+#[derive(Debug)]
+pub(super) enum Verdict {
+    Permitted,
+    Refused(Refusal),
+    /// A rule looks at the clock: decided anew each time.
+    Timed,
+}
+
 impl Answered {
     /// The answer at any time, or that there is none: then each request asks for that of its own moment.
-    fn of(view: &View, analysis: &Analysis) -> Answered {
-        let reads_time = |effect: &Effect| view.slice.reads(effect.action.name()).contains(Attribute::Now);
-        if !effects(analysis).any(reads_time) {
-            return Answered::now(view, analysis);
+    pub fn of<'e, E: Asks + 'e>(view: &View, effects: impl Iterator<Item = &'e E> + Clone) -> Answered {
+        let reads_time = |effect: &E| view.slice.reads(effect.action()).contains(Attribute::Now);
+        if !effects.clone().any(reads_time) {
+            return Answered::now(view, effects);
         }
         Answered {
             verdict: Verdict::Timed,
-            defines_routine: defines_routine(analysis),
-            part: audit::part(&asked(view, analysis)),
+            part: audit::part(&asked(view, effects)),
         }
     }
 
     /// The answer of this moment, with the rules that made it.
-    pub fn now(view: &View, analysis: &Analysis) -> Answered {
-        let decided = decide_all(view, analysis);
+    pub fn now<'e, E: Asks + 'e>(view: &View, effects: impl Iterator<Item = &'e E> + Clone) -> Answered {
+        let decided = decide_all(view, effects.clone());
         let permitted = decided.is_ok();
         let rules: BTreeSet<String> = if permitted {
-            effects(analysis)
-                .filter(|effect| !effect.implied)
-                .flat_map(|effect| ask(view, effect).rules)
+            effects
+                .clone()
+                .filter(|effect| !effect.is_implied())
+                .flat_map(|effect| effect.ask(view).rules)
                 .map(|rule| rule.to_string())
                 .collect()
         } else {
@@ -60,22 +80,58 @@ impl Answered {
         };
         Answered {
             verdict: decided.map_or_else(Verdict::Refused, |()| Verdict::Permitted),
-            defines_routine: permitted && defines_routine(analysis),
             part: audit::part(&Record {
                 permitted,
                 rules: rules.into_iter().collect(),
-                ..asked(view, analysis)
+                ..asked(view, effects)
             }),
         }
     }
 
-    /// The answer to a text whose effects cannot be told.
+    /// The answer to what has effects that cannot be told.
     pub fn untold(view: &View, refusal: Refusal) -> Answered {
         Answered {
             verdict: Verdict::Refused(refusal),
-            defines_routine: false,
-            part: audit::part(&asked(view, &Analysis::default())),
+            part: audit::part(&asked(view, std::iter::empty::<&Effect>())),
         }
+    }
+
+    pub fn is_refused(&self) -> bool {
+        matches!(self.verdict, Verdict::Refused(_))
+    }
+}
+
+/// Permitted only if every effect is; the refusal names each that is not.
+fn decide_all<'e, E: Asks + 'e>(view: &View, effects: impl Iterator<Item = &'e E>) -> Result<(), Refusal> {
+    let mut refused = Vec::new();
+    for effect in effects {
+        let answer = effect.ask(view);
+        // What follows by inheritance needs no permit of its own, but a forbid on it holds.
+        let excused = effect.is_implied() && answer.reason == Some(Why::NoRule);
+        if !answer.permitted && !excused {
+            refused.push((effect, answer));
+        }
+    }
+    let Some((effect, answer)) = refused.first() else {
+        return Ok(());
+    };
+    let message = format!("workload `{}` may not {}", view.facts.workload, effect.words());
+    let mut details: Vec<String> = vec![detail_of(answer)];
+    for (effect, answer) in refused.iter().skip(1).take(REFUSED_EFFECTS_SHOWN_MAX - 1) {
+        details.push(format!("nor {}: {}", effect.words(), detail_of(answer)));
+    }
+    if refused.len() > REFUSED_EFFECTS_SHOWN_MAX {
+        details.push(format!("and {} more", refused.len() - REFUSED_EFFECTS_SHOWN_MAX));
+    }
+    Err(worded(message, details, answer.hint.clone()))
+}
+
+/// What was asked, and under which policies.
+fn asked<'e, E: Asks + 'e>(view: &View, effects: impl Iterator<Item = &'e E>) -> Record {
+    Record {
+        effects: effects.map(|effect| effect.recorded(&view.facts)).collect(),
+        policy_epoch: view.facts.policy_epoch,
+        ..Record::default()
     }
 }
 
@@ -111,7 +167,7 @@ impl Answers {
         if let Some(answered) = self.0.borrow().get(&key) {
             return answered.clone();
         }
-        let answered = Rc::new(Answered::of(view, analysis));
+        let answered = Rc::new(Answered::of(view, effects(analysis)));
         let key = Key {
             view: view.id,
             effects: effects(analysis).cloned().collect(),
@@ -119,28 +175,6 @@ impl Answers {
         self.0.borrow_mut().insert(key, answered.clone());
         answered
     }
-}
-
-/// What was asked, and under which policies.
-fn asked(view: &View, analysis: &Analysis) -> Record {
-    Record {
-        effects: effects(analysis).map(|effect| recorded(view, effect)).collect(),
-        policy_epoch: view.facts.policy_epoch,
-        ..Record::default()
-    }
-}
-
-fn defines_routine(analysis: &Analysis) -> bool {
-    effects(analysis).any(|effect| {
-        effect.action == Action::Create && matches!(effect.detail, Detail::Kind("function" | "procedure"))
-    })
-}
-
-fn effects(analysis: &Analysis) -> impl Iterator<Item = &Effect> {
-    analysis
-        .statements
-        .iter()
-        .flat_map(|statement| &statement.effects)
 }
 
 fn hash<'e, H: Hasher>(view: u64, effects: impl Iterator<Item = &'e Effect>, state: &mut H) {

@@ -2,17 +2,11 @@
 
 use std::rc::Rc;
 
-use postern_policies::Reason as Why;
 use postern_sql::{Analysis, Change, Object, Statement};
 
-use super::answered::Answered;
-use super::view::ask;
-use super::words::{detail_of, worded, words};
+use super::answered::{Answered, Verdict};
 use super::{Reading, View};
 use crate::refusal::{Reason, Refusal};
-
-/// Effects that a refusal lists before it only counts.
-const REFUSED_EFFECTS_SHOWN_MAX: usize = 4;
 
 /// The judgement of one text under one reading and one view.
 #[derive(Debug)]
@@ -27,14 +21,6 @@ pub struct Judged {
     pub(super) analysis: Analysis,
     /// The record's fields that this text gives, beside those of the answer; encoded once.
     pub(super) part: Vec<u8>,
-}
-
-#[derive(Debug)]
-pub(super) enum Verdict {
-    Permitted,
-    Refused(Refusal),
-    /// A rule looks at the clock: decided anew each time.
-    Timed,
 }
 
 impl Judged {
@@ -98,35 +84,6 @@ impl Judged {
             Verdict::Permitted | Verdict::Timed => None,
         }
     }
-}
-
-/// Permitted only if every effect is; the refusal names each that is not.
-pub(super) fn decide_all(view: &View, analysis: &Analysis) -> Result<(), Refusal> {
-    let mut refused = Vec::new();
-    for effect in analysis
-        .statements
-        .iter()
-        .flat_map(|statement| &statement.effects)
-    {
-        let answer = ask(view, effect);
-        // What follows by inheritance needs no permit of its own, but a forbid on it holds.
-        let excused = effect.implied && answer.reason == Some(Why::NoRule);
-        if !answer.permitted && !excused {
-            refused.push((effect, answer));
-        }
-    }
-    let Some((effect, answer)) = refused.first() else {
-        return Ok(());
-    };
-    let message = format!("workload `{}` may not {}", view.facts.workload, words(effect));
-    let mut details: Vec<String> = vec![detail_of(answer)];
-    for (effect, answer) in refused.iter().skip(1).take(REFUSED_EFFECTS_SHOWN_MAX - 1) {
-        details.push(format!("nor {}: {}", words(effect), detail_of(answer)));
-    }
-    if refused.len() > REFUSED_EFFECTS_SHOWN_MAX {
-        details.push(format!("and {} more", refused.len() - REFUSED_EFFECTS_SHOWN_MAX));
-    }
-    Err(worded(message, details, answer.hint.clone()))
 }
 
 fn hangs_on_names(statement: &Statement) -> bool {

@@ -5,10 +5,13 @@
 //! [`View`] that says who asks. Read [`Authorizer::permit`] first.
 
 mod answered;
+pub mod call;
 mod judged;
-mod part;
+pub mod offer;
+mod recorder;
 mod remembered;
 mod rules;
+mod statement;
 #[cfg(test)]
 mod tests;
 mod view;
@@ -24,19 +27,20 @@ use std::sync::Arc;
 use aws_lc_rs::hmac;
 use postern_link::wire::{Kind, Record};
 use postern_policies::{Attribute, Slice};
-use postern_sql::{Action, Analysis, Catalogue};
+use postern_sql::{Analysis, Catalogue};
 use quick_cache::unsync;
 
 use crate::audit::{self, Audit, Entry};
 use crate::config::Limits;
 use crate::refusal::Refusal;
 
-use answered::{Answered, Answers};
-use judged::Verdict;
+use answered::{Answered, Answers, Asks, Verdict};
+use call::Calls;
 use remembered::{Key, KeyRef, TextBytes};
-use words::rejected;
+use statement::{effects, rejected};
 
 pub use judged::Judged;
+pub use recorder::{EndNote, Recorder, identified};
 pub use rules::{Place, Rules, Wish};
 pub use view::{View, ViewFacts};
 pub use what_if::{Asked, Asker, EffectAnswer, WhatIf, what_if};
@@ -54,36 +58,15 @@ pub struct Reading {
 
 /// Proof that one request was judged, permitted and recorded. Dropping it records it as abandoned.
 #[derive(Debug)]
-pub struct Permit {
+pub struct Permit<J = Rc<Judged>> {
     pub entry: Entry,
     // Invariant: private, so that no permit is made elsewhere.
-    judged: Rc<Judged>,
+    judged: J,
 }
 
-impl Permit {
-    pub fn judged(&self) -> &Rc<Judged> {
+impl<J> Permit<J> {
+    pub fn judged(&self) -> &J {
         &self.judged
-    }
-}
-
-/// What a session brings to every record it makes.
-#[derive(Debug)]
-pub struct Recorder {
-    pub session: [u8; 16],
-    /// The record's fields that are the session's, encoded once.
-    pub part: Vec<u8>,
-    refused_since_us: Cell<i64>,
-    refused: Cell<u32>,
-}
-
-impl Recorder {
-    pub fn new(session: [u8; 16], record: &Record) -> Recorder {
-        Recorder {
-            session,
-            part: audit::part(record),
-            refused_since_us: Cell::new(0),
-            refused: Cell::new(0),
-        }
     }
 }
 
@@ -94,8 +77,11 @@ pub struct Authorizer {
     refusals_per_minute_max: u32,
     judged: RefCell<unsync::Cache<Key, Rc<Judged>, TextBytes>>,
     answers: Answers,
+    calls: Calls,
     readings: RefCell<HashMap<ReadingKey, Weak<Reading>>>,
     views: RefCell<HashMap<ViewFacts, Weak<View>>>,
+    /// Of the newest snapshot, by all facts: who connects for each request finds the policies cut, and what was judged.
+    views_kept: RefCell<unsync::Cache<ViewFacts, Rc<View>>>,
     ids: Cell<u64>,
 }
 
@@ -114,8 +100,10 @@ impl Authorizer {
                 TextBytes::within(limits),
             )),
             answers: Answers::new(limits),
+            calls: Calls::new(limits),
             readings: RefCell::default(),
             views: RefCell::default(),
+            views_kept: RefCell::new(unsync::Cache::new(limits.views_kept_max)),
             ids: Cell::new(1),
         }
     }
@@ -161,12 +149,13 @@ impl Authorizer {
         slice: impl FnOnce(&ViewFacts) -> Arc<Slice>,
         keep_raw_text: bool,
     ) -> Rc<View> {
+        let mut kept = self.views_kept.borrow_mut();
+        if let Some(view) = kept.get(&facts) {
+            return view.clone();
+        }
+        let whole_facts = facts.clone();
         let slice = slice(&facts);
-        let reads = Action::ALL.iter().map(|action| slice.reads(action.name()));
-        let reads = reads.fold(
-            postern_policies::ReadSet::NOTHING,
-            postern_policies::ReadSet::union,
-        );
+        let reads = slice.reads_anywhere();
         if !reads.contains(Attribute::Run) {
             facts.run = None;
         }
@@ -174,17 +163,20 @@ impl Authorizer {
             facts.source = IpAddr::from([0, 0, 0, 0]);
         }
         let mut views = self.views.borrow_mut();
-        if let Some(view) = views.get(&facts).and_then(Weak::upgrade) {
-            return view;
-        }
-        views.retain(|_, view| view.strong_count() > 0);
-        let view = Rc::new(View {
-            id: self.next_id(),
-            slice,
-            facts: facts.clone(),
-            keep_raw_text,
+        let known = views.get(&facts).and_then(Weak::upgrade);
+        let view = known.unwrap_or_else(|| {
+            views.retain(|_, view| view.strong_count() > 0);
+            let view = Rc::new(View {
+                id: self.next_id(),
+                slice,
+                facts: facts.clone(),
+                keep_raw_text,
+            });
+            views.insert(facts, Rc::downgrade(&view));
+            view
         });
-        views.insert(facts, Rc::downgrade(&view));
+        kept.retain(|facts, _| facts.policy_epoch >= whole_facts.policy_epoch);
+        kept.insert(whole_facts, view.clone());
         view
     }
 
@@ -228,7 +220,7 @@ impl Authorizer {
                 values: key.to_key().values,
                 reading: reading.id,
                 view: view.id,
-                part: self.text_part(view, reading, &judged.text, &answered),
+                part: self.statement_part(view, reading, &judged.text, &analysis, &answered),
                 answered,
                 analysis,
             }
@@ -320,7 +312,7 @@ impl Authorizer {
     /// The answer to what is known before the values are: whoever binds them is asked for the rest.
     fn answer_so_far(&self, view: &View, judged: &Judged) -> Option<Rc<Answered>> {
         judged.waits_for().next()?;
-        let answered = Answered::now(view, &judged.analysis.without_named());
+        let answered = Answered::now(view, effects(&judged.analysis.without_named()));
         matches!(answered.verdict, Verdict::Permitted).then(|| Rc::new(answered))
     }
 
@@ -332,7 +324,7 @@ impl Authorizer {
         judged: &Rc<Judged>,
     ) -> Result<Rc<Answered>, Refusal> {
         let answered = match judged.answered.verdict {
-            Verdict::Timed => Rc::new(Answered::now(view, &judged.analysis)),
+            Verdict::Timed => Rc::new(Answered::now(view, effects(&judged.analysis))),
             Verdict::Permitted | Verdict::Refused(_) => judged.answered.clone(),
         };
         match &answered.verdict {
@@ -342,6 +334,16 @@ impl Authorizer {
             }
             Verdict::Permitted | Verdict::Timed => Ok(answered),
         }
+    }
+
+    /// A keyed digest of what must not be told from another, such as whose a name is.
+    pub fn tag(&self, parts: &[&[u8]]) -> hmac::Tag {
+        let mut context = hmac::Context::with_key(&self.digest_key);
+        for part in parts {
+            context.update(&part.len().to_be_bytes());
+            context.update(part);
+        }
+        context.sign()
     }
 
     /// Records a refusal of a known workload, and completes its hint with the name of the record.
@@ -423,7 +425,7 @@ impl Authorizer {
                 Analysis::default(),
             ),
         };
-        let part = self.text_part(view, reading, text, &answered);
+        let part = self.statement_part(view, reading, text, &analysis, &answered);
         Judged {
             text: text.into(),
             types: types.into(),

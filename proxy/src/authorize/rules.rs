@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use postern_link::snapshot::{Assume, Grantee, Snapshot, Target, Workload};
+use postern_link::snapshot::{Assume, Grantee, HttpTarget, Snapshot, Target, Workload};
 use postern_policies::{Link, PolicySet, Source};
 
 use crate::identity::Known;
@@ -22,6 +22,17 @@ pub struct Place {
     pub target: String,
     pub database: String,
     pub role: String,
+}
+
+impl Place {
+    /// An API has one place: what lies behind it is its own affair.
+    pub fn of_api(target: &str) -> Place {
+        Place {
+            target: target.to_owned(),
+            database: String::new(),
+            role: String::new(),
+        }
+    }
 }
 
 /// What a client asked for; none of it is identity.
@@ -67,28 +78,24 @@ impl Rules {
     /// The place a workload asks for, its names completed where they say nothing.
     pub fn place(&self, workload: &Workload, wish: Wish<'_>) -> Result<Place, Refusal> {
         let (target, database) = self.target_of(workload, wish)?;
+        let databases = match target.postgres() {
+            Some(postgres) => &postgres.databases,
+            None => return Err(refuse(format!("target `{}` is no database", target.name))),
+        };
         let says_nothing = |name: &str| ["", "-", "postern", workload.name.as_str()].contains(&name);
         let database = match database {
-            "" => target.postgres.databases.first(),
-            named => target
-                .postgres
-                .databases
-                .iter()
-                .find(|known| *known == named)
-                .or_else(|| {
-                    target
-                        .postgres
-                        .databases
-                        .first()
-                        .filter(|_| says_nothing(named) || named == target.name)
-                }),
+            "" => databases.first(),
+            named => databases.iter().find(|known| *known == named).or_else(|| {
+                let default = databases.first();
+                default.filter(|_| says_nothing(named) || named == target.name)
+            }),
         };
         let database = database.ok_or_else(|| {
             refuse(format!(
                 "target `{}` has no database `{}`",
                 target.name, wish.database
             ))
-            .hint(format!("it has: {}", target.postgres.databases.join(", ")))
+            .hint(format!("it has: {}", databases.join(", ")))
         })?;
         let assume = workload.assume.iter().find(|assume| assume.target == target.name);
         let roles: &[String] = assume.map_or(&[], |assume: &Assume| &assume.roles);
@@ -116,6 +123,29 @@ impl Rules {
             database: database.clone(),
             role: role.clone(),
         })
+    }
+
+    /// The API that a request is for, by its host's name or by what its path begins with, and its path there.
+    pub fn api<'p>(&self, host: &str, path: &'p str) -> Option<(&Target, &HttpTarget, &'p str)> {
+        let mut behind: Option<(&Target, &HttpTarget, &str)> = None;
+        let targets = self.snapshot.targets.iter();
+        for (target, api) in targets.filter_map(|target| Some((target, target.http()?))) {
+            if target
+                .server_names
+                .iter()
+                .any(|name| name.eq_ignore_ascii_case(host))
+            {
+                return Some((target, api, path));
+            }
+            let Some(rest) = api.prefix.as_ref().and_then(|prefix| below(path, prefix)) else {
+                continue;
+            };
+            // The longest prefix leaves the least.
+            if behind.is_none_or(|(.., least)| rest.len() < least.len()) {
+                behind = Some((target, api, rest));
+            }
+        }
+        behind
     }
 
     /// By server name, then by what `options` or the database says, then by there being only one.
@@ -157,6 +187,14 @@ impl Rules {
             _ => Err(refuse("it is not clear which target is meant".to_owned())
                 .hint("name it: PGDATABASE=target/database, or PGOPTIONS='-c postern.target=NAME'")),
         }
+    }
+}
+
+/// What is left of a path behind a prefix, which ends where a segment does.
+fn below<'p>(path: &'p str, prefix: &str) -> Option<&'p str> {
+    match path.strip_prefix(prefix)? {
+        "" => Some("/"),
+        rest => rest.starts_with('/').then_some(rest),
     }
 }
 

@@ -18,9 +18,13 @@ fn authorizer(folder: &std::path::Path, limits: &Limits) -> Authorizer {
 }
 
 fn view(authorizer: &Authorizer, policy_epoch: u64) -> Rc<View> {
+    view_of("report", authorizer, policy_epoch)
+}
+
+fn view_of(workload: &str, authorizer: &Authorizer, policy_epoch: u64) -> Rc<View> {
     let facts = ViewFacts {
         policy_epoch,
-        workload: "report".into(),
+        workload: workload.into(),
         segments: Vec::new(),
         target: "shop".into(),
         database: "shop".into(),
@@ -108,4 +112,24 @@ fn a_filter_and_a_setting_are_part_of_what_is_asked() {
         let other = authorizer.judge(&view, &reading, other, &[]);
         assert!(!Rc::ptr_eq(&one.answered, &other.answered), "{}", one.text());
     }
+}
+
+#[test]
+fn only_so_many_views_are_kept_for_who_comes_next_and_none_of_an_older_snapshot() {
+    let folder = tempfile::tempdir().unwrap();
+    let limits = Limits {
+        views_kept_max: 20,
+        ..Limits::default()
+    };
+    let authorizer = authorizer(folder.path(), &limits);
+    let first = Rc::downgrade(&view(&authorizer, 1));
+    assert!(Rc::ptr_eq(&first.upgrade().unwrap(), &view(&authorizer, 1)));
+    let views: Vec<Weak<View>> = (0..200)
+        .map(|number| Rc::downgrade(&view_of(&format!("workload-{number}"), &authorizer, 1)))
+        .collect();
+    let kept = views.iter().filter(|view| view.strong_count() > 0).count();
+    assert!((10..=20).contains(&kept), "{kept}");
+    view(&authorizer, 2);
+    assert!(views.iter().all(|view| view.strong_count() == 0));
+    assert!(first.upgrade().is_none());
 }

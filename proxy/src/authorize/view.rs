@@ -1,15 +1,16 @@
 //! Who asks, where, under which rules, and what the policies answer them.
 
-use std::collections::BTreeSet;
 use std::net::IpAddr;
+use std::rc::Rc;
 use std::sync::Arc;
 
-use postern_policies::{Answer, Context, Question, Resource, Run, Slice};
-use postern_sql::{Detail, Effect, Object};
+use postern_link::snapshot::Target;
+use postern_policies::{Context, Question, Resource, Run, Slice};
 
 use super::words::{detail_of, worded};
-use super::{Judged, Reading};
+use super::{Authorizer, Place, Rules};
 use crate::audit;
+use crate::identity::{self, Identity};
 use crate::refusal::Refusal;
 
 /// Who asks, where, under which rules. Equal views are one value.
@@ -24,41 +25,6 @@ pub struct View {
 impl View {
     pub fn policy_epoch(&self) -> u64 {
         self.facts.policy_epoch
-    }
-
-    /// Whether it may read every column of every relation that the statements name: only then may
-    /// it see what the server quotes from rows in its errors.
-    pub fn may_read_all(&self, reading: &Reading, judged: &Judged) -> bool {
-        judged
-            .analysis
-            .statements
-            .iter()
-            .flat_map(|statement| &statement.relations)
-            .all(|(schema, name)| {
-                let relation = reading.catalogue.relation(schema, name);
-                let columns: BTreeSet<String> = match relation {
-                    Some(relation) => relation.columns.iter().cloned().collect(),
-                    None => BTreeSet::from(["*".to_owned()]),
-                };
-                let facts = &self.facts;
-                let mut context = context(facts);
-                context.columns = Some(&columns);
-                context.rows_only = Some(false);
-                let resource = Resource::Table {
-                    target: &facts.target,
-                    database: &facts.database,
-                    schema,
-                    name,
-                };
-                self.slice
-                    .decide(&Question {
-                        action: "select",
-                        resource,
-                        context,
-                        whole: false,
-                    })
-                    .permitted
-            })
     }
 
     /// Whether the workload may be in this database under this role at all; asked when a session opens.
@@ -97,7 +63,51 @@ impl View {
     }
 }
 
-/// Everything beside the statement that a decision may hang on, but for the time.
+impl Authorizer {
+    /// The view that judges a session: who it is, where it is, and the rules of now.
+    pub fn view_of(&self, identity: &Identity, place: &Place, source: IpAddr, rules: &Rules) -> Rc<View> {
+        let workload = identity.workload();
+        let facts = ViewFacts {
+            policy_epoch: rules.snapshot.number,
+            workload: workload.name.clone(),
+            segments: workload.segments.clone(),
+            target: place.target.clone(),
+            database: place.database.clone(),
+            role: place.role.clone(),
+            source,
+            evidence: identity.evidence().kind.name(),
+            run: identity.run().map(run_facts),
+        };
+        let keep_raw_text = rules
+            .target(&place.target)
+            .and_then(Target::postgres)
+            .is_some_and(|target| target.keep_raw_text);
+        self.view(
+            facts,
+            |facts| rules.policies.slice(&facts.workload, &facts.segments),
+            keep_raw_text,
+        )
+    }
+}
+
+fn run_facts(run: &identity::Run) -> Run {
+    Run {
+        provider: run.provider.to_string(),
+        repository: run.repository.clone(),
+        repository_id: run.repository_id.clone(),
+        r#ref: run.reference.clone(),
+        sha: run.sha.clone(),
+        workflow: run.workflow.clone(),
+        environment: run.environment.clone(),
+        event: run.event.clone(),
+        actor: run.actor.clone(),
+        run_id: run.run_id.clone(),
+        attempt: run.attempt.clone(),
+        job: run.job.clone(),
+    }
+}
+
+/// Everything beside the request that a decision may hang on, but for the time.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ViewFacts {
     pub policy_epoch: u64,
@@ -111,74 +121,8 @@ pub struct ViewFacts {
     pub run: Option<Run>,
 }
 
-pub(super) fn ask(view: &View, effect: &Effect) -> Answer {
-    let facts = &view.facts;
-    let columns: BTreeSet<String> = effect.columns.iter().map(ToString::to_string).collect();
-    let mut context = context(facts);
-    context.columns = Some(&columns);
-    context.rows_only = Some(effect.rows_only);
-    context.filtered = effect.filtered;
-    match &effect.detail {
-        Detail::None => {}
-        Detail::Kind(kind) => context.kind = Some(kind),
-        Detail::Class(class) => context.class = Some(class.name()),
-        Detail::Setting { name, value } => {
-            context.setting = Some(name);
-            context.value = value.as_deref();
-            context.reset = Some(false);
-        }
-        Detail::SettingOf(_) => {
-            context.setting = Some("*");
-            context.reset = Some(false);
-        }
-        Detail::Reset(name) => {
-            context.setting = Some(name);
-            context.reset = Some(true);
-        }
-        Detail::Mode(mode) => context.mode = Some(mode),
-        Detail::Channel(channel) => context.channel = Some(channel.as_deref().unwrap_or("*")),
-        Detail::Language(language) => context.language = Some(language),
-    }
-    // What only the server will know may be whatever a rule forbids.
-    let whole = effect.object == Object::EveryTable
-        || matches!(&effect.detail, Detail::Setting { name, .. } if &**name == "*")
-        || matches!(effect.detail, Detail::SettingOf(_) | Detail::Channel(None));
-    let question = Question {
-        action: effect.action.name(),
-        resource: resource(facts, &effect.object),
-        context,
-        whole,
-    };
-    view.slice.decide(&question)
-}
-
-fn context(facts: &ViewFacts) -> Context<'_> {
+pub(super) fn context(facts: &ViewFacts) -> Context<'_> {
     let mut context = Context::new(&facts.role, facts.source, audit::now_us() / 1_000, facts.evidence);
     context.run = facts.run.as_ref();
     context
-}
-
-pub(super) fn resource<'a>(facts: &'a ViewFacts, object: &'a Object) -> Resource<'a> {
-    let (target, database) = (facts.target.as_str(), facts.database.as_str());
-    match object {
-        Object::Database | Object::EveryTable => Resource::Database { target, database },
-        Object::Schema(schema) => Resource::Schema {
-            target,
-            database,
-            schema,
-        },
-        Object::Table { schema, name } => Resource::Table {
-            target,
-            database,
-            schema,
-            name,
-        },
-        Object::Routine { schema, name } => Resource::Routine {
-            target,
-            database,
-            schema,
-            name,
-        },
-        Object::Role(role) => Resource::Role { target, role },
-    }
 }

@@ -7,10 +7,10 @@ use postern_policies::Run;
 use postern_sql::{Action, Catalogue, Detail, Effect, Object};
 use serde::{Deserialize, Serialize};
 
-use super::part::recorded;
-use super::view::ask;
-use super::words::{detail_of, rejected};
-use super::{Place, Rules, View, ViewFacts};
+use super::call::{Method, OnPath};
+use super::statement::rejected;
+use super::words::detail_of;
+use super::{Asks, Place, Rules, View, ViewFacts};
 
 /// What would be asked.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -18,6 +18,8 @@ use super::{Place, Rules, View, ViewFacts};
 pub enum Asked {
     /// A whole text, with every effect it would have.
     Sql(String),
+    /// A method and a path: `POST /v1/invoices`.
+    Request(String),
     /// One action of the vocabulary on one resource: `schema.name`, or empty for the database.
     Action {
         action: String,
@@ -85,7 +87,18 @@ pub fn what_if(
         facts,
         keep_raw_text: false,
     };
+    let rejected_for = |message: String| WhatIf {
+        permitted: false,
+        rejected: Some(message),
+        effects: Vec::new(),
+    };
     let effects = match asked {
+        Asked::Request(request) => {
+            return match on_path(request) {
+                Ok(call) => judged(&view, &[call]),
+                Err(message) => rejected_for(message),
+            };
+        }
         Asked::Sql(text) => {
             let reading = postern_sql::Reading {
                 catalogue,
@@ -105,12 +118,7 @@ pub fn what_if(
                         .detail
                         .map(|detail| format!(": {detail}"))
                         .unwrap_or_default();
-                    let rejected = Some(format!("{}{detail}", refusal.message));
-                    return WhatIf {
-                        permitted: false,
-                        rejected,
-                        effects: Vec::new(),
-                    };
+                    return rejected_for(format!("{}{detail}", refusal.message));
                 }
             }
         }
@@ -120,16 +128,14 @@ pub fn what_if(
             columns,
         } => match one_effect(action, resource, columns) {
             Ok(effect) => vec![effect],
-            Err(message) => {
-                return WhatIf {
-                    permitted: false,
-                    rejected: Some(message),
-                    effects: Vec::new(),
-                };
-            }
+            Err(message) => return rejected_for(message),
         },
     };
-    let effects: Vec<EffectAnswer> = effects.iter().map(|effect| answered(&view, effect)).collect();
+    judged(&view, &effects)
+}
+
+fn judged(view: &View, effects: &[impl Asks]) -> WhatIf {
+    let effects: Vec<EffectAnswer> = effects.iter().map(|effect| answered(view, effect)).collect();
     WhatIf {
         permitted: effects.iter().all(|effect| effect.permitted),
         rejected: None,
@@ -137,10 +143,10 @@ pub fn what_if(
     }
 }
 
-fn answered(view: &View, effect: &Effect) -> EffectAnswer {
-    let answer = ask(view, effect);
-    let recorded = recorded(view, effect);
-    let excused = effect.implied && answer.reason == Some(postern_policies::Reason::NoRule);
+fn answered(view: &View, effect: &impl Asks) -> EffectAnswer {
+    let answer = effect.ask(view);
+    let recorded = effect.recorded(&view.facts);
+    let excused = effect.is_implied() && answer.reason == Some(postern_policies::Reason::NoRule);
     let permitted = answer.permitted || excused;
     EffectAnswer {
         action: recorded.action,
@@ -156,6 +162,23 @@ fn answered(view: &View, effect: &Effect) -> EffectAnswer {
         },
         hint: answer.hint.filter(|_| !permitted),
     }
+}
+
+/// The method on the path, in the spelling in which the path would be served; a query is not judged.
+fn on_path(request: &str) -> Result<OnPath, String> {
+    let (method, path) = request
+        .split_once(' ')
+        .ok_or("a request is a method and a path: `POST /v1/invoices`")?;
+    let method = Method::named(method).ok_or_else(|| {
+        let names = Method::ALL.map(Method::name).join(", ");
+        format!("the method `{method}` is not served; there are: {names}")
+    })?;
+    let path = path.split_once('?').map_or(path, |(path, _)| path);
+    let path = postern_policies::path::normalised(path).map_err(|fault| fault.to_string())?;
+    Ok(OnPath {
+        method,
+        path: path.into(),
+    })
 }
 
 /// One action of the vocabulary on `schema.name`, `schema.*`, a role, or the database itself.

@@ -142,6 +142,11 @@ impl Reach {
     }
 }
 
+/// Whether the public internet routes this address.
+pub fn is_public(address: IpAddr) -> bool {
+    Reach::Public.allows(address)
+}
+
 fn is_public_v4(address: Ipv4Addr) -> bool {
     let [a, b, c, _] = address.octets();
     let special = matches!(

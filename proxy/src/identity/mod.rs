@@ -46,6 +46,7 @@ use matching::KnownIssuer;
 use proof::{Generation, Proof, ProofOf, judge};
 use remembered::{Digest, Network, Remembered, Verified};
 
+pub use address::is_public;
 pub use certificate::Error as CertificateError;
 pub use evidence::{Evidence, EvidenceKind, Run};
 pub use fetch::SetupError;

@@ -19,11 +19,12 @@ use crate::audit::strangers::{network_of, nobody};
 use crate::config::{Limits, Verify};
 use crate::refusal::{Reason, Refusal};
 use crate::session::Live;
+use crate::tls::ALPN_POSTGRESQL;
 use crate::upstream::{self, Upstream};
 
 use super::connect::Dial;
 use super::message::{CANCEL_REQUEST, SSL_REQUEST};
-use super::{Shared, Worker};
+use super::{Postgres, Worker};
 
 const LONG_KEY_BYTES: usize = 32;
 const SHORT_KEY_BYTES: usize = 4;
@@ -139,8 +140,9 @@ impl CancelKeys {
 }
 
 /// Passes a cancel on to the session it is for, and records it there.
-pub(super) async fn serve(key: &CancelKey, source: IpAddr, shared: &Shared, worker: &Rc<Worker>) {
-    let Some(cancelable) = shared.cancel_keys.find(key, source, audit::now_us()) else {
+pub(super) async fn serve(key: &CancelKey, source: IpAddr, postgres: &Postgres, worker: &Rc<Worker>) {
+    let shared = &postgres.shared;
+    let Some(cancelable) = postgres.cancel_keys.find(key, source, audit::now_us()) else {
         let refusal = Refusal::new(
             Reason::Unauthenticated,
             "a cancel request carried a key that is nobody's",
@@ -170,7 +172,7 @@ pub async fn cancel(cancelable: &Cancelable, limits: &Limits) -> Result<(), upst
     let timeout = Duration::from_millis(limits.connect_timeout_ms);
     let sent = async {
         let dial = &cancelable.dial;
-        let mut socket = Upstream::dial(&dial.address, timeout).await?;
+        let mut socket = Upstream::dial(&dial.credential, &dial.address, timeout).await?;
         if dial.credential.verify != Verify::Disable {
             let mut request = 8_u32.to_be_bytes().to_vec();
             request.extend_from_slice(&SSL_REQUEST.to_be_bytes());
@@ -182,7 +184,7 @@ pub async fn cancel(cancelable: &Cancelable, limits: &Limits) -> Result<(), upst
                 return Err(upstream::Error::NoTls);
             }
         }
-        let mut stream = Upstream::secure(socket, &dial.credential, &dial.address).await?;
+        let mut stream = Upstream::secure(socket, &dial.credential, &dial.address, ALPN_POSTGRESQL).await?;
         let mut request = Vec::new();
         let length = u32::try_from(12 + cancelable.backend_key.len()).unwrap_or(u32::MAX);
         request.extend_from_slice(&length.to_be_bytes());

@@ -189,7 +189,7 @@ const STAMPED_TABLES: [(&str, &str); 16] = [
 ];
 
 /// A digest of which rows there are. A row that is written anew has another writer or another place (manual,
-/// "System Columns"), and who makes rows cannot choose either.
+/// "System Columns"), and who makes rows cannot choose either. Whose temporary tables count hangs on who asks.
 fn stamp() -> String {
     let rows = STAMPED_TABLES.map(|(table, own)| {
         let told = format!(
@@ -201,8 +201,8 @@ fn stamp() -> String {
         }
     });
     format!(
-        "SELECT pg_catalog.encode(pg_catalog.sha256(pg_catalog.convert_to(coalesce(\
-         pg_catalog.string_agg(r.told, ''::pg_catalog.text), ''::pg_catalog.text), 'UTF8')), 'hex')\n\
+        "SELECT pg_catalog.encode(pg_catalog.sha256(pg_catalog.convert_to(pg_catalog.concat(\
+         pg_catalog.pg_my_temp_schema(), pg_catalog.string_agg(r.told, ''::pg_catalog.text)), 'UTF8')), 'hex')\n\
          FROM ({}) r (told)",
         rows.join("\nUNION ALL ")
     )

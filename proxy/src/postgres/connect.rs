@@ -14,6 +14,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::config::{Limits, Verify};
 use crate::refusal::{Reason, Refusal};
+use crate::tls::ALPN_POSTGRESQL;
 use crate::upstream::{self, Credential, Secret, Upstream};
 
 use super::catalogue::{self, Facts};
@@ -152,7 +153,7 @@ async fn log_in(dial: &Dial, limits: &Limits) -> Result<Connected, Error> {
 /// The socket, with TLS as the credential demands (manual, "SSL Session Encryption").
 async fn open(dial: &Dial, limits: &Limits) -> Result<Upstream, Error> {
     let timeout = Duration::from_millis(limits.connect_timeout_ms);
-    let mut socket = Upstream::dial(&dial.address, timeout).await?;
+    let mut socket = Upstream::dial(&dial.credential, &dial.address, timeout).await?;
     if dial.credential.verify == Verify::Disable {
         return Ok(Upstream::Plain(socket));
     }
@@ -169,7 +170,7 @@ async fn open(dial: &Dial, limits: &Limits) -> Result<Upstream, Error> {
     if socket.try_read(&mut early).is_ok_and(|bytes| bytes > 0) {
         return Err(upstream::Error::EarlyBytes.into());
     }
-    Ok(Upstream::secure(socket, &dial.credential, &dial.address).await?)
+    Ok(Upstream::secure(socket, &dial.credential, &dial.address, ALPN_POSTGRESQL).await?)
 }
 
 fn startup_packet(dial: &Dial) -> Vec<u8> {
@@ -198,6 +199,9 @@ async fn authenticate(wire: &mut Wire, dial: &Dial, limits: &Limits) -> Result<(
     let (code, rest) = authentication(wire).await?;
     match (&dial.credential.secret, code) {
         (Secret::Trust | Secret::Certificate, OK) => Ok(()),
+        (Secret::Bearer(_) | Secret::Header { .. } | Secret::Query { .. }, _) => {
+            Err(Error::Login("what only an API takes"))
+        }
         (Secret::Password(_), OK) => Err(Error::Login("no proof at all")),
         (Secret::Password(password), SASL) => {
             scram(wire, password.expose_secret(), &rest, limits).await?;

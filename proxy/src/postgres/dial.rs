@@ -1,22 +1,23 @@
 //! As whom the gateway logs in to a target, and when it takes a connection that is still warm.
 
-use postern_link::snapshot::{DangerousRole, Target};
+use postern_link::snapshot::{DangerousRole, PostgresTarget};
 
 use crate::refusal::{Reason, Refusal};
+use crate::shared::Shared;
 
 use super::connect::{self, Connected, Dial};
 use super::warm::{self, Key, Opened};
-use super::{Place, Shared, Worker, gone, settings};
+use super::{Place, Worker, gone, settings};
 
 /// How the gateway logs in for a session: as the assumed role, never down from a stronger one.
 pub(super) fn dial(
-    target: &Target,
+    target: &PostgresTarget,
     place: &Place,
     application_name: String,
     shared: &Shared,
 ) -> Result<Dial, Refusal> {
-    let credential = target.postgres.roles.get(&place.role).ok_or_else(gone)?;
-    let address = target.postgres.address.clone();
+    let credential = target.roles.get(&place.role).ok_or_else(gone)?;
+    let address = target.address.clone();
     let credential = shared
         .credentials
         .load()
@@ -37,12 +38,12 @@ pub(super) fn dial(
 }
 
 /// How the gateway logs in for itself, to read the catalogue and to end backends.
-pub fn gateway_dial(target: &Target, place: &Place, shared: &Shared) -> Result<Dial, Refusal> {
-    let address = target.postgres.address.clone();
+pub fn gateway_dial(target: &PostgresTarget, place: &Place, shared: &Shared) -> Result<Dial, Refusal> {
+    let address = target.address.clone();
     let credential = shared
         .credentials
         .load()
-        .for_address(&target.postgres.gateway_role, &address)
+        .for_address(&target.gateway_role, &address)
         .map_err(unusable)?;
     let application_name = "postern".to_owned();
     Ok(Dial {
@@ -81,7 +82,7 @@ pub(super) async fn warm_or_new(
 /// The second lock: a role that reaches past every policy is not logged in as.
 pub(super) fn harmless(
     connected: &Connected,
-    target: &Target,
+    target: &PostgresTarget,
     place: &Place,
     shared: &Shared,
 ) -> Result<(), Refusal> {
@@ -105,7 +106,7 @@ pub(super) fn harmless(
             .detail("a long name could mean another table there than the gateway takes it for")
             .hint("move the data to a database made with `encoding 'UTF8'`"));
     }
-    if !facts.dangers.is_empty() && target.postgres.dangerous_role == DangerousRole::Refused {
+    if !facts.dangers.is_empty() && target.dangerous_role == DangerousRole::Refused {
         return Err(Refusal::new(
             Reason::Forbidden,
             format!(

@@ -15,62 +15,44 @@ pub mod ending;
 pub mod message;
 pub mod pipe;
 pub mod prepared;
-mod record;
 pub mod refusal;
 pub mod relay;
 pub mod request;
 pub mod scram;
 pub mod settings;
 pub mod startup;
-mod view;
 mod visit;
 pub mod warm;
 
 use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Duration;
 
-use arc_swap::ArcSwap;
 use postern_link::wire::Record;
-use tokio::net::TcpStream;
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 
-use crate::audit::strangers::Strangers;
 pub use crate::authorize::Place;
-use crate::authorize::{Authorizer, Recorder, Rules, View, Wish};
-use crate::config::Limits;
-use crate::control::LastWord;
-use crate::identity::Identities;
+use crate::authorize::{Authorizer, Recorder, Rules, View, Wish, identified};
 use crate::refusal::{Reason, Refusal};
-use crate::session::{Ended, Session, Sessions};
-use crate::tls::ServerTls;
-use crate::upstream::Credentials;
+use crate::session::{Ended, Session};
+use crate::shared::Shared;
+use crate::tls::Incoming;
 
 use cancel::CancelKeys;
 use catalogue::Catalogues;
 pub use dial::gateway_dial;
 use ending::Ending;
 use pipe::Buffers;
-use record::session_record;
 use startup::{Arrival, Client, Failure};
-use view::view;
 use visit::Visit;
 use warm::Warm;
 
 /// What all Postgres connections of this gateway share.
-pub struct Shared {
-    pub gateway: String,
-    pub limits: Arc<Limits>,
-    pub tls: ServerTls,
-    pub identities: Identities,
-    pub rules: ArcSwap<Rules>,
-    pub credentials: ArcSwap<Credentials>,
-    pub sessions: Arc<Sessions>,
+pub struct Postgres {
+    pub shared: Arc<Shared>,
     pub cancel_keys: Arc<CancelKeys>,
     pub catalogues: Catalogues,
-    pub strangers: Strangers,
-    pub last_word: LastWord,
     /// Backends whose sessions were ended, for the task that terminates them.
     pub endings: mpsc::Sender<Ending>,
 }
@@ -83,12 +65,20 @@ pub struct Worker {
 }
 
 /// Serves one connection. `pass` is given back once the caller is no longer a stranger.
-pub async fn serve<P>(socket: TcpStream, source: IpAddr, pass: P, shared: Arc<Shared>, worker: Rc<Worker>) {
-    let arrived = startup::arrive(socket, source, &shared).await;
+pub async fn serve<P>(
+    socket: Incoming,
+    source: IpAddr,
+    pass: P,
+    deadline: Instant,
+    postgres: Arc<Postgres>,
+    worker: Rc<Worker>,
+) {
+    let shared = &postgres.shared;
+    let arrived = startup::arrive(socket, source, deadline, shared).await;
     drop(pass);
     match arrived {
-        Ok(Arrival::Client(client)) => serve_client(*client, source, &shared, &worker).await,
-        Ok(Arrival::Cancel(key)) => cancel::serve(&key, source, &shared, &worker).await,
+        Ok(Arrival::Client(client)) => serve_client(*client, source, &postgres, &worker).await,
+        Ok(Arrival::Cancel(key)) => cancel::serve(&key, source, &postgres, &worker).await,
         Err(Failure::Turned(turned)) => {
             tracing::debug!(reason = turned.stranger.reason, "a stranger was turned away");
             shared.strangers.count(turned.stranger, source, &turned.refusal);
@@ -98,9 +88,13 @@ pub async fn serve<P>(socket: TcpStream, source: IpAddr, pass: P, shared: Arc<Sh
 }
 
 /// From an identity to the end of its session. Whoever is refused here is known, and so recorded by name.
-async fn serve_client(mut client: Client, source: IpAddr, shared: &Arc<Shared>, worker: &Rc<Worker>) {
+async fn serve_client(mut client: Client, source: IpAddr, postgres: &Arc<Postgres>, worker: &Rc<Worker>) {
+    let shared = &postgres.shared;
     let rules = shared.rules.load_full();
-    let mut record = session_record(&client, source);
+    let mut record = Record {
+        client_says: client.startup.application_name.clone(),
+        ..identified(&client.identity, source)
+    };
     match open(&client, source, &rules, shared, worker, &mut record).await {
         Ok((session, place, view)) => {
             let recorder = Recorder::new(session.id(), &record);
@@ -109,6 +103,7 @@ async fn serve_client(mut client: Client, source: IpAddr, shared: &Arc<Shared>, 
                 place,
                 rules: &rules,
                 shared,
+                postgres,
                 worker,
             };
             if let Err(refusal) = visit.run(&mut client, view, recorder).await {
@@ -144,13 +139,11 @@ async fn open(
     record.database.clone_from(&place.database);
     record.role.clone_from(&place.role);
     if let Some(target) = rules.target(&place.target)
-        && shared
-            .last_word
-            .is_older_than(Duration::from_secs(target.unheard_seconds_max.into()))
+        && shared.is_unheard(target)
     {
         return Err(Refusal::from(&Ended::Unheard));
     }
-    let view = view(identity, &place, source, rules, &worker.authorizer);
+    let view = worker.authorizer.view_of(identity, &place, source, rules);
     view.may_enter()?;
     let session = shared.sessions.open(identity.clone(), &place.target, source)?;
     record.session = session.id().to_vec();

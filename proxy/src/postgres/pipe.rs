@@ -265,3 +265,251 @@ fn wrote(bytes: usize) -> io::Result<usize> {
         Ok(bytes)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::task::Waker;
+
+    use super::*;
+
+    /// A pipe that has read `bytes`.
+    fn holding(buffers: &Buffers, mut bytes: &[u8]) -> Pipe {
+        let mut pipe = Pipe::new(buffers.clone());
+        let mut context = Context::from_waker(Waker::noop());
+        let read = pipe.poll_fill(&mut context, Pin::new(&mut bytes));
+        assert!(matches!(read, Poll::Ready(Ok(_))) && bytes.is_empty());
+        pipe
+    }
+
+    fn drain(pipe: &mut Pipe) -> Vec<u8> {
+        let mut sent = Vec::new();
+        let mut context = Context::from_waker(Waker::noop());
+        let drained = pipe.poll_drain(&mut context, Pin::new(&mut sent));
+        assert!(matches!(drained, Poll::Ready(Ok(()))));
+        sent
+    }
+
+    #[test]
+    fn a_buffer_in_which_nothing_lies_is_lent_to_others_and_only_so_many_wait() {
+        let buffers = Buffers::default();
+        let spare = || buffers.spare.borrow().len();
+        let many = 0..=SPARE_BUFFERS_MAX;
+        let mut pipes: Vec<Pipe> = many.map(|_| holding(&buffers, b"one")).collect();
+        assert_eq!(spare(), 0);
+        for pipe in &mut pipes {
+            pipe.clear(3);
+            assert_eq!(drain(pipe), b"one");
+            assert!(pipe.buffer.is_empty());
+        }
+        assert_eq!(spare(), SPARE_BUFFERS_MAX);
+        let pipe = holding(&buffers, b"one");
+        assert_eq!(spare(), SPARE_BUFFERS_MAX - 1);
+        drop(pipe);
+        assert_eq!(spare(), SPARE_BUFFERS_MAX, "also when its pipe ends");
+    }
+
+    #[test]
+    fn a_buffer_that_has_grown_is_not_kept() {
+        let buffers = Buffers::default();
+        let mut pipe = holding(&buffers, &[7; BUFFER_BYTES]);
+        pipe.grow_for(2 * BUFFER_BYTES);
+        assert_eq!(pipe.buffer.len(), 2 * BUFFER_BYTES);
+        drop(pipe);
+        assert_eq!(buffers.spare.borrow().len(), 0);
+    }
+
+    /// A receiver with room for so many bytes, which may still be flushing them.
+    struct Receiver {
+        taken: Vec<u8>,
+        room: usize,
+        flushes: bool,
+    }
+
+    impl AsyncWrite for Receiver {
+        fn poll_write(
+            mut self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+            bytes: &[u8],
+        ) -> Poll<io::Result<usize>> {
+            let takes = bytes.len().min(self.room);
+            if takes == 0 {
+                return Poll::Pending;
+            }
+            self.taken.extend(bytes.iter().take(takes));
+            self.room -= takes;
+            Poll::Ready(Ok(takes))
+        }
+
+        fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            if self.flushes {
+                Poll::Ready(Ok(()))
+            } else {
+                Poll::Pending
+            }
+        }
+
+        fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    /// Sends what a receiver with room for `bytes` takes of it.
+    fn drain_some(pipe: &mut Pipe, bytes: usize) -> Vec<u8> {
+        let mut receiver = Receiver {
+            taken: Vec::new(),
+            room: bytes,
+            flushes: true,
+        };
+        let mut context = Context::from_waker(Waker::noop());
+        let drained = pipe.poll_drain(&mut context, Pin::new(&mut receiver));
+        assert!(drained.is_pending());
+        receiver.taken
+    }
+
+    fn fill(pipe: &mut Pipe, bytes: &mut &[u8]) -> Poll<usize> {
+        let mut context = Context::from_waker(Waker::noop());
+        pipe.poll_fill(&mut context, Pin::new(bytes)).map(Result::unwrap)
+    }
+
+    #[test]
+    fn a_message_known_by_its_header_goes_on_or_nowhere_also_where_it_is_still_to_come() {
+        let mut pipe = holding(&Buffers::default(), b"1ab");
+        pipe.clear(1);
+        pipe.drop_passing(5);
+        assert!(!pipe.is_between_messages());
+        assert_eq!(fill(&mut pipe, &mut &b"cd"[..]), Poll::Ready(2));
+        assert!(!pipe.is_between_messages());
+        assert_eq!(fill(&mut pipe, &mut &b"e2vw"[..]), Poll::Ready(4));
+        assert!(pipe.is_between_messages());
+        assert_eq!(pipe.unjudged(), b"2vw");
+        pipe.clear(1);
+        pipe.pass(5);
+        assert!(!pipe.is_between_messages());
+        assert_eq!(fill(&mut pipe, &mut &b"xy"[..]), Poll::Ready(2));
+        assert!(!pipe.is_between_messages());
+        assert_eq!(fill(&mut pipe, &mut &b"z3"[..]), Poll::Ready(2));
+        assert!(pipe.is_between_messages());
+        assert_eq!(pipe.unjudged(), b"3");
+        assert_eq!(drain(&mut pipe), b"12vwxyz");
+    }
+
+    #[test]
+    fn only_so_much_of_ours_waits_for_one_who_does_not_read() {
+        let mut pipe = Pipe::new(Buffers::default());
+        pipe.put_ahead(&[7; AHEAD_BYTES_MAX - 1]);
+        assert!(pipe.has_room());
+        pipe.put_ahead(&[7]);
+        assert!(!pipe.has_room());
+        drain_some(&mut pipe, 1);
+        assert!(pipe.has_room());
+    }
+
+    #[test]
+    fn a_pipe_is_sent_once_all_that_is_cleared_and_all_of_ours_is_flushed() {
+        let mut pipe = holding(&Buffers::default(), b"12");
+        assert!(pipe.is_sent(), "what is not judged does not wait to be sent");
+        pipe.clear(1);
+        assert!(!pipe.is_sent());
+        pipe.put_ahead(b"a");
+        assert!(!pipe.is_sent());
+        let mut receiver = Receiver {
+            taken: Vec::new(),
+            room: 9,
+            flushes: false,
+        };
+        let mut context = Context::from_waker(Waker::noop());
+        assert!(
+            pipe.poll_drain(&mut context, Pin::new(&mut receiver))
+                .is_pending()
+        );
+        assert_eq!(receiver.taken, b"1a");
+        assert!(!pipe.is_sent());
+        receiver.flushes = true;
+        assert!(pipe.poll_drain(&mut context, Pin::new(&mut receiver)).is_ready());
+        assert!(pipe.is_sent());
+    }
+
+    #[test]
+    fn a_full_buffer_reads_on_once_what_is_cleared_is_sent() {
+        let text: Vec<u8> = (0..BUFFER_BYTES).map(|byte| byte.to_le_bytes()[0]).collect();
+        let mut pipe = holding(&Buffers::default(), &text);
+        assert!(fill(&mut pipe, &mut &b"more"[..]).is_pending());
+        pipe.clear(2);
+        assert!(fill(&mut pipe, &mut &b"more"[..]).is_pending());
+        assert_eq!(drain(&mut pipe), text[..2]);
+        assert_eq!(fill(&mut pipe, &mut &b"more"[..]), Poll::Ready(2));
+        assert_eq!(pipe.unjudged(), [&text[2..], b"mo"].concat());
+        assert_eq!(pipe.buffer.len(), BUFFER_BYTES);
+    }
+
+    #[test]
+    fn memory_follows_what_was_sent_and_not_what_a_header_claims() {
+        let mut pipe = holding(&Buffers::default(), &[7; BUFFER_BYTES]);
+        for bytes in [2 * BUFFER_BYTES, 4 * BUFFER_BYTES, 5 * BUFFER_BYTES] {
+            for _ in 0..2 {
+                pipe.grow_for(5 * BUFFER_BYTES);
+                assert_eq!(pipe.buffer.len(), bytes);
+            }
+            let mut more = &vec![7; bytes][..];
+            assert!(fill(&mut pipe, &mut more).is_ready());
+            assert_eq!(pipe.unjudged().len(), bytes);
+        }
+        pipe.grow_for(5 * BUFFER_BYTES);
+        assert_eq!(pipe.buffer.len(), 5 * BUFFER_BYTES);
+    }
+
+    #[test]
+    fn a_buffer_makes_room_where_it_can_before_it_grows() {
+        let mut pipe = holding(&Buffers::default(), &[7; BUFFER_BYTES]);
+        pipe.clear(100);
+        assert_eq!(drain(&mut pipe).len(), 100);
+        pipe.grow_for(2 * BUFFER_BYTES);
+        assert_eq!((pipe.start, pipe.filled), (0, BUFFER_BYTES - 100));
+        assert_eq!(pipe.buffer.len(), BUFFER_BYTES);
+    }
+
+    #[test]
+    fn a_buffer_grows_behind_what_waits_to_be_sent() {
+        let text: Vec<u8> = (0..BUFFER_BYTES).map(|byte| byte.to_le_bytes()[0]).collect();
+        let mut pipe = holding(&Buffers::default(), &text);
+        pipe.clear(100);
+        assert_eq!(drain_some(&mut pipe, 50), text[..50]);
+        pipe.grow_for(4 * BUFFER_BYTES);
+        assert_eq!(pipe.buffer.len(), 50 + 2 * (BUFFER_BYTES - 100));
+        assert_eq!(drain(&mut pipe), text[50..100]);
+        assert_eq!(pipe.unjudged(), &text[100..]);
+        // Little is unjudged now, and what waits before it keeps its place.
+        let bytes = pipe.buffer.len();
+        assert!(fill(&mut pipe, &mut &vec![7; bytes][..]).is_ready());
+        pipe.clear(bytes - 110);
+        drain_some(&mut pipe, 1);
+        pipe.grow_for(4 * BUFFER_BYTES);
+        assert_eq!(pipe.buffer.len(), bytes);
+    }
+
+    #[test]
+    fn a_pipe_that_waits_holds_no_buffer_and_one_that_ended_reads_no_more() {
+        let buffers = Buffers::default();
+        let mut pipe = Pipe::new(buffers.clone());
+        let (_silent, mut reader) = tokio::io::duplex(8);
+        let mut context = Context::from_waker(Waker::noop());
+        assert!(pipe.poll_fill(&mut context, Pin::new(&mut reader)).is_pending());
+        assert_eq!(buffers.spare.borrow().len(), 1);
+        assert!(!pipe.is_ended());
+        assert_eq!(fill(&mut pipe, &mut &b""[..]), Poll::Ready(0));
+        assert!(pipe.is_ended());
+        assert!(fill(&mut pipe, &mut &b"more"[..]).is_pending());
+    }
+
+    #[test]
+    fn a_receiver_that_takes_nothing_is_an_error() {
+        let mut pipe = holding(&Buffers::default(), b"one");
+        pipe.clear(3);
+        let mut context = Context::from_waker(Waker::noop());
+        let mut full = io::Cursor::new(&mut [][..]);
+        let Poll::Ready(Err(error)) = pipe.poll_drain(&mut context, Pin::new(&mut full)) else {
+            unreachable!("it was sent");
+        };
+        assert_eq!(error.kind(), io::ErrorKind::WriteZero);
+    }
+}

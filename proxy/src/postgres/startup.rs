@@ -11,7 +11,6 @@ use rustls::pki_types::CertificateDer;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
-use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
 use crate::audit;
@@ -19,9 +18,9 @@ use crate::audit::strangers::nobody;
 use crate::config::Limits;
 use crate::identity::{Identities, Identity, Stranger};
 use crate::refusal::{Reason, Refusal};
-use crate::tls::ALPN_POSTGRESQL;
+use crate::shared::Shared;
+use crate::tls::{self, ALPN_POSTGRESQL, Incoming};
 
-use super::Shared;
 use super::cancel::CancelKey;
 use super::message::{self, CANCEL_REQUEST, GSSENC_REQUEST, HEADER_BYTES, SSL_REQUEST, put, put_text};
 use super::refusal::put_fatal;
@@ -68,9 +67,13 @@ impl From<std::io::Error> for Failure {
     }
 }
 
-/// Brings a connection to an identity, within `login_timeout_ms`.
-pub async fn arrive(socket: TcpStream, source: IpAddr, shared: &Shared) -> Result<Arrival, Failure> {
-    let deadline = Instant::now() + Duration::from_millis(shared.limits.login_timeout_ms);
+/// Brings a connection to an identity before the deadline.
+pub async fn arrive(
+    socket: Incoming,
+    source: IpAddr,
+    deadline: Instant,
+    shared: &Shared,
+) -> Result<Arrival, Failure> {
     let mut stream = match timeout_at(deadline, secure(socket, shared)).await {
         Ok(Ok(Secured::Tls(stream))) => stream,
         Ok(Ok(Secured::Cancel(key))) => return Ok(Arrival::Cancel(key)),
@@ -112,22 +115,19 @@ enum Secured {
     Cancel(CancelKey),
 }
 
-/// TLS by SSLRequest or from the first byte.
-async fn secure(mut socket: TcpStream, shared: &Shared) -> Result<Secured, Failure> {
+/// TLS by SSLRequest, where it does not stand already.
+async fn secure(socket: Incoming, shared: &Shared) -> Result<Secured, Failure> {
+    let mut socket = match socket {
+        Incoming::Plain(socket) => socket,
+        Incoming::Tls(stream) => return Ok(Secured::Tls(stream)),
+    };
     let mut gss_asked = false;
-    let direct = loop {
-        let mut first = [0; 1];
-        if socket.peek(&mut first).await? == 0 {
-            return Err(Failure::Gone);
-        }
-        if first == [0x16] {
-            break true;
-        }
+    loop {
         let (length, code) = (socket.read_u32().await?, socket.read_u32().await?);
         match (length, code) {
             (8, SSL_REQUEST) => {
                 socket.write_all(b"S").await?;
-                break false;
+                break;
             }
             (8, GSSENC_REQUEST) if !gss_asked => {
                 gss_asked = true;
@@ -143,19 +143,18 @@ async fn secure(mut socket: TcpStream, shared: &Shared) -> Result<Secured, Failu
                 return Err(turn(&mut socket, nobody("plaintext"), refusal, shared).await);
             }
         }
-    };
-    let accepted = TlsAcceptor::from(shared.tls.current()).accept(socket).await;
-    let mut stream = accepted.map_err(|_| {
-        let refusal = Refusal::new(Reason::Malformed, "the TLS handshake failed");
+    }
+    let mut stream = shared.tls.accept(socket).await.map_err(|_| {
         Failure::Turned(Box::new(Turned {
             stranger: nobody("tls"),
-            refusal,
+            refusal: Refusal::new(Reason::Malformed, tls::HANDSHAKE_FAILED),
         }))
     })?;
-    if direct && stream.get_ref().1.alpn_protocol() != Some(ALPN_POSTGRESQL) {
+    let protocol = stream.get_ref().1.alpn_protocol();
+    if protocol.is_some_and(|protocol| protocol != ALPN_POSTGRESQL) {
         let refusal = Refusal::new(
             Reason::Malformed,
-            "direct TLS needs the ALPN protocol `postgresql`",
+            "what follows an SSLRequest is PostgreSQL, and its ALPN protocol `postgresql`",
         );
         return Err(turn(&mut stream, nobody("alpn"), refusal, shared).await);
     }

@@ -4,14 +4,15 @@ use std::future::poll_fn;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use postern_link::snapshot::Target;
+use postern_link::snapshot::{PostgresTarget, Target};
 use postern_link::wire::{Kind, Status};
 use tokio::io::AsyncWriteExt;
 
 use crate::audit;
-use crate::authorize::{Reading, Recorder, Rules, View};
+use crate::authorize::{EndNote, Reading, Recorder, Rules, View};
 use crate::refusal::{Reason, Refusal};
 use crate::session::{Backend, Session};
+use crate::shared::Shared;
 
 use super::cancel::Cancelable;
 use super::catalogue::{Facts, SharedCatalogue};
@@ -19,12 +20,10 @@ use super::connect::{self, Connected, Dial, Parameters};
 use super::dial::{dial, gateway_dial, harmless, warm_or_new};
 use super::dialogue::{Dialogue, Opening};
 use super::ending::Ending;
-use super::record::EndNote;
 use super::relay::{Finish, Relay};
 use super::startup::{Client, login_answer};
-use super::view::view;
 use super::warm::{self, Key, Opened};
-use super::{Place, Shared, Worker, gone, settings};
+use super::{Place, Postgres, Worker, gone, settings};
 
 /// A session in its place, with the rules it came under.
 pub(super) struct Visit<'a> {
@@ -32,6 +31,7 @@ pub(super) struct Visit<'a> {
     pub place: Place,
     pub rules: &'a Rules,
     pub shared: &'a Arc<Shared>,
+    pub postgres: &'a Postgres,
     pub worker: &'a Rc<Worker>,
 }
 
@@ -46,7 +46,8 @@ impl Visit<'_> {
             recorder: Rc::new(recorder),
             why: String::new(),
         };
-        let target = self.rules.target(&self.place.target).ok_or_else(gone)?;
+        let target = self.rules.target(&self.place.target);
+        let target = target.and_then(Target::postgres).ok_or_else(gone)?;
         let our_name = self.our_name();
         let dial = dial(target, &self.place, our_name.clone(), self.shared)?;
         let gateway_dial = gateway_dial(target, &self.place, self.shared)?;
@@ -68,7 +69,7 @@ impl Visit<'_> {
             backend_pid: upstream.connected.pid,
             backend_key: upstream.connected.key.clone(),
         };
-        let issued = self.shared.cancel_keys.issue(client.long_keys, &cancelable);
+        let issued = self.postgres.cancel_keys.issue(client.long_keys, &cancelable);
         let issued = issued.map_err(|_| gone())?;
         let credentials = self.shared.credentials.load_full();
         let parameters = upstream.connected.parameters.iter().chain(&set.reported);
@@ -137,11 +138,11 @@ impl Visit<'_> {
         key: &Key,
         dial: &Dial,
         gateway_dial: Dial,
-        target: &Target,
+        target: &PostgresTarget,
     ) -> Result<(Arc<SharedCatalogue>, Opened), Refusal> {
         let limits = &self.shared.limits;
-        let age_max = target.postgres.catalogue_age_seconds_max.into();
-        let catalogues = &self.shared.catalogues;
+        let age_max = target.catalogue_age_seconds_max.into();
+        let catalogues = &self.postgres.catalogues;
         let both = async {
             let names = catalogues
                 .of(&self.place.target, gateway_dial, age_max, limits)
@@ -163,7 +164,7 @@ impl Visit<'_> {
             if dialogue.policy_epoch() != newest.snapshot.number {
                 let identity = live.identity();
                 let authorizer = &self.worker.authorizer;
-                dialogue.set_view(view(&identity, &self.place, live.source, &newest, authorizer));
+                dialogue.set_view(authorizer.view_of(&identity, &self.place, live.source, &newest));
             }
         };
         Relay::new(
@@ -183,13 +184,14 @@ impl Visit<'_> {
         // The gateway's credential may have changed meanwhile, or the target may be gone.
         let dial = newest
             .target(&self.place.target)
+            .and_then(Target::postgres)
             .and_then(|target| gateway_dial(target, &self.place, self.shared).ok())
             .filter(|dial| dial.address == opened_with.address);
         let ending = Ending {
             gateway_dial: dial.unwrap_or(opened_with),
             cancelable,
         };
-        if self.shared.endings.try_send(ending).is_err() {
+        if self.postgres.endings.try_send(ending).is_err() {
             tracing::warn!(
                 target = self.place.target,
                 "too many backends wait to be ended; this one is only closed"

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc;
 
-use crate::postgres::Shared;
 use crate::postgres::ending::{Ending, end_backends};
+use crate::shared::Shared;
 
 const AT_ONCE_MAX: usize = 1_000;
 

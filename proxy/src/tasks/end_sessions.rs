@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::audit::now_us;
-use crate::postgres::Shared;
 use crate::session::Ended;
+use crate::shared::Shared;
 
 const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 
@@ -23,11 +23,7 @@ pub fn look(shared: &Shared) {
     let now_ms = now_us() / 1_000;
     for live in shared.sessions.all() {
         let target = rules.target(&live.target);
-        let unheard = target.is_none_or(|target| {
-            shared
-                .last_word
-                .is_older_than(Duration::from_secs(target.unheard_seconds_max.into()))
-        });
+        let unheard = target.is_none_or(|target| shared.is_unheard(target));
         if unheard {
             live.end(if target.is_none() {
                 Ended::TargetGone

@@ -17,8 +17,9 @@ use crate::audit::now_us;
 use crate::authorize::Rules;
 use crate::control::witness::Witness;
 use crate::control::{Control, Exchange};
-use crate::postgres::Shared;
+use crate::postgres::Postgres;
 use crate::session::Ended;
+use crate::shared::Shared;
 
 use super::end_sessions::look;
 use super::ship_audit::Shipping;
@@ -30,12 +31,13 @@ const BATCH_INTERVAL: Duration = Duration::from_millis(50);
 const HEALTH_INTERVAL: Duration = Duration::from_secs(5);
 
 pub async fn run(
-    shared: Arc<Shared>,
+    postgres: Arc<Postgres>,
     control: Arc<Control>,
     mut witness: Witness,
     mut shipping: Shipping,
     mut drain: watch::Receiver<bool>,
 ) {
+    let shared = &postgres.shared;
     let mut retry = RETRY_MIN;
     loop {
         let hello = Hello {
@@ -49,7 +51,8 @@ pub async fn run(
             Ok(exchange) => {
                 retry = RETRY_MIN;
                 let mut link = Link {
-                    shared: &shared,
+                    shared,
+                    postgres: &postgres,
                     control: &control,
                     witness: &mut witness,
                     shipping: &mut shipping,
@@ -86,6 +89,7 @@ async fn drained(drain: &mut watch::Receiver<bool>) {
 
 struct Link<'a> {
     shared: &'a Shared,
+    postgres: &'a Postgres,
     control: &'a Control,
     witness: &'a mut Witness,
     shipping: &'a mut Shipping,
@@ -184,7 +188,7 @@ impl Link<'_> {
                 self.shipping.resume(&welcome.stored);
             }
             from_control::Message::Snapshot(signed) => {
-                match take_snapshot(self.shared, self.control, &signed) {
+                match take_snapshot(self.postgres, self.control, &signed) {
                     Ok(number) => tracing::info!(number, "a snapshot was taken"),
                     Err(errors) => {
                         tracing::error!(?errors, "a snapshot was not taken; the last good one stays")
@@ -250,10 +254,11 @@ fn matches(wanted: &EndSessions, live: &crate::session::Live) -> bool {
 
 /// Believes, compiles and then decides by a snapshot; sessions that it would not open end.
 pub fn take_snapshot(
-    shared: &Shared,
+    postgres: &Postgres,
     control: &Control,
     signed: &SignedSnapshot,
 ) -> Result<u64, Vec<String>> {
+    let shared = &postgres.shared;
     let told = |error: crate::control::Error| vec![error.to_string()];
     let snapshot = control.verify(signed).map_err(told)?;
     let number = snapshot.number;
@@ -263,7 +268,7 @@ pub fn take_snapshot(
     shared.identities.set_known(rules.known.clone());
     shared.rules.store(Arc::new(rules));
     if targets_changed {
-        shared.catalogues.forget();
+        postgres.catalogues.forget();
     }
     look(shared);
     Ok(number)

@@ -3,6 +3,7 @@
 //! Each is idempotent, stops on drain, and logs its own failures. The house's tasks run on the house's
 //! runtime; a worker's tasks run on the worker's own.
 
+mod close_idle;
 mod end_backends;
 mod end_sessions;
 mod flush_outcomes;
@@ -25,8 +26,10 @@ use crate::audit::spool::Progress;
 use crate::config::Config;
 use crate::control::Control;
 use crate::control::witness::Witness;
+use crate::listener::Worker;
+use crate::postgres::Postgres;
 use crate::postgres::ending::Ending;
-use crate::postgres::{Shared, Worker};
+use crate::shared::Shared;
 
 pub use follow_control::take_snapshot;
 pub use reload_files::bundles;
@@ -38,6 +41,7 @@ pub struct House {
     /// What its file says now.
     pub newest: watch::Receiver<Config>,
     pub shared: Arc<Shared>,
+    pub postgres: Arc<Postgres>,
     pub control: Arc<Control>,
     pub witness: Witness,
     pub spools: Vec<Arc<Progress>>,
@@ -52,6 +56,7 @@ pub fn start_house(house: House) {
         config,
         newest,
         shared,
+        postgres,
         control,
         witness,
         spools,
@@ -62,20 +67,22 @@ pub fn start_house(house: House) {
     let shipping = ship_audit::Shipping::new(spools, grown, config.limits.spool_file_bytes_max);
     spawn(
         "follow-control",
-        follow_control::run(shared.clone(), control, witness, shipping, drain),
+        follow_control::run(postgres.clone(), control, witness, shipping, drain),
     );
     spawn("end-backends", end_backends::run(shared.clone(), endings));
     spawn("end-sessions", end_sessions::run(shared.clone()));
-    spawn("refresh-catalogues", refresh_catalogues::run(shared.clone()));
-    spawn("refresh-keys", refresh_keys::run(shared.clone()));
-    spawn("reload-files", reload_files::run(config, newest, shared));
+    spawn("refresh-catalogues", refresh_catalogues::run(postgres.clone()));
+    spawn("refresh-keys", refresh_keys::run(shared));
+    spawn("reload-files", reload_files::run(config, newest, postgres));
 }
 
 /// Starts the tasks of one worker, on its own runtime.
-pub fn start_worker(shared: &Arc<Shared>, worker: &Rc<Worker>, audit: &Rc<Audit>) {
+pub fn start_worker(shared: &Arc<Shared>, worker: &Worker, audit: &Rc<Audit>) {
     spawn_local("flush-outcomes", flush_outcomes::run(audit.clone()));
     spawn_local("sync-spool", sync_spool::run(audit.clone()));
-    spawn_local("open-ahead", open_ahead::run(shared.clone(), worker.clone()));
+    let (postgres, http) = (worker.postgres.clone(), worker.http.clone());
+    spawn_local("open-ahead", open_ahead::run(shared.clone(), postgres));
+    spawn_local("close-idle", close_idle::run(http));
     spawn_local(
         "tell-strangers",
         tell_strangers::run(shared.clone(), audit.clone()),

@@ -3,7 +3,8 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
-use crate::postgres::{Shared, Worker};
+use crate::postgres::Worker;
+use crate::shared::Shared;
 
 pub async fn run(shared: Arc<Shared>, worker: Rc<Worker>) {
     loop {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::postgres::Shared;
+use crate::shared::Shared;
 
 const LOOK_INTERVAL: Duration = Duration::from_secs(10);
 

@@ -10,7 +10,7 @@ use rustls::pki_types::CertificateDer;
 use tokio::sync::watch;
 
 use crate::config::Config;
-use crate::postgres::Shared;
+use crate::postgres::Postgres;
 use crate::tls;
 use crate::upstream::Credentials;
 
@@ -18,7 +18,7 @@ const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 /// The keys of `proxy:` that are followed while the gateway runs.
 const FOLLOWED: [&str; 3] = ["tls", "trust_domains", "credentials"];
 
-pub async fn run(started_with: Config, mut newest: watch::Receiver<Config>, shared: Arc<Shared>) {
+pub async fn run(started_with: Config, mut newest: watch::Receiver<Config>, postgres: Arc<Postgres>) {
     let mut interval = tokio::time::interval(LOOK_INTERVAL);
     let mut seen = times(&started_with);
     loop {
@@ -37,7 +37,7 @@ pub async fn run(started_with: Config, mut newest: watch::Receiver<Config>, shar
         let now = times(&config);
         if changed || now != seen {
             seen = now;
-            reload(&config, &shared);
+            reload(&config, &postgres);
         }
     }
 }
@@ -53,7 +53,8 @@ fn needs_restart(started_with: &Config, now: &Config) -> Vec<String> {
     now.keys().filter(differs).cloned().collect()
 }
 
-fn reload(config: &Config, shared: &Shared) {
+fn reload(config: &Config, postgres: &Postgres) {
+    let shared = &postgres.shared;
     match shared.tls.reload(&config.tls) {
         Ok(()) => tracing::info!("the listener's certificate was read again"),
         Err(error) => {
@@ -72,7 +73,7 @@ fn reload(config: &Config, shared: &Shared) {
     match Credentials::load(&config.credentials) {
         Ok(credentials) => {
             shared.credentials.store(Arc::new(credentials));
-            shared.catalogues.forget();
+            postgres.catalogues.forget();
         }
         Err(error) => tracing::error!(%error, "a credential cannot be read; the last good ones stay"),
     }
@@ -89,14 +90,13 @@ pub fn bundles(config: &Config) -> Result<BTreeMap<String, Vec<CertificateDer<'s
 
 fn files(config: &Config) -> Vec<PathBuf> {
     let credentials = config.credentials.values().flat_map(|credential| {
-        let password = credential
-            .password
-            .as_deref()
-            .and_then(|reference| reference.strip_prefix("file:"));
+        let header = credential.header.as_ref().map(|header| &header.value);
+        let secrets = [credential.password.as_ref(), credential.bearer.as_ref(), header];
+        let secrets = secrets.into_iter().flatten();
+        let files = secrets.filter_map(|reference| reference.strip_prefix("file:"));
         let paths = [&credential.certificate, &credential.key, &credential.ca];
-        password
+        files
             .map(PathBuf::from)
-            .into_iter()
             .chain(paths.into_iter().flatten().cloned())
     });
     [config.tls.certificate.clone(), config.tls.key.clone()]

@@ -7,7 +7,7 @@ use std::time::Duration;
 use postern_link::wire::Kind;
 
 use crate::audit::{self, Audit};
-use crate::postgres::Shared;
+use crate::shared::Shared;
 
 const TELL_INTERVAL: Duration = Duration::from_secs(1);
 

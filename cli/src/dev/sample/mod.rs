@@ -40,6 +40,7 @@ type Values = BTreeMap<String, String>;
 pub struct Places {
     pub data: String,
     pub target: String,
+    pub api: String,
     pub listen: String,
     pub listen_admin: String,
     pub listen_gateways: String,
@@ -61,8 +62,8 @@ pub fn schema_sql() -> &'static str {
     SCHEMA_SQL
 }
 
-/// Workloads, issuers, target and grants.
-pub fn resources(issuer: &Issuer, target: &str) -> Result<String> {
+/// Workloads, issuers, targets and grants.
+pub fn resources(issuer: &Issuer, target: &str, api: &str) -> Result<String> {
     let now = Timestamp::now();
     let days = |days: i64| (now + (days * 24).hours()).to_string();
     let values = [
@@ -75,6 +76,7 @@ pub fn resources(issuer: &Issuer, target: &str) -> Result<String> {
         ("project_id", PROJECT_ID.to_owned()),
         ("trust_domain", TRUST_DOMAIN.to_owned()),
         ("target", target.to_owned()),
+        ("api", api.to_owned()),
         ("in_90_days", days(90)),
         ("in_30_days", days(30)),
         ("yesterday", days(-1)),
@@ -96,6 +98,7 @@ pub fn config(places: &Places, issuer: &Issuer) -> Result<String> {
     let values = [
         ("data", places.data.clone()),
         ("target", places.target.clone()),
+        ("api", places.api.clone()),
         ("listen", places.listen.clone()),
         ("listen_admin", places.listen_admin.clone()),
         ("listen_gateways", places.listen_gateways.clone()),
@@ -220,6 +223,7 @@ mod tests {
         Places {
             data: "/d".into(),
             target: local(1),
+            api: local(6),
             listen: local(2),
             listen_admin: local(3),
             listen_gateways: local(4),
@@ -235,7 +239,7 @@ mod tests {
         let files = [
             File {
                 name: "resources.yaml".into(),
-                text: resources(&issuer, "127.0.0.1:1").unwrap(),
+                text: resources(&issuer, "127.0.0.1:1", "127.0.0.1:2").unwrap(),
             },
             File {
                 name: "orders.cedar".into(),
@@ -254,7 +258,7 @@ mod tests {
         let text = config(&places(), &issuer).unwrap();
         let file = crate::config::parse(&text, "postern.yaml", &[]).unwrap();
         let proxy = file.clone().proxy().unwrap();
-        assert_eq!(proxy.credentials.len(), ROLES.len());
+        assert_eq!(proxy.credentials.len(), ROLES.len() + 1);
         assert_eq!(file.control().unwrap().log_origin, LOG_ORIGIN);
     }
 

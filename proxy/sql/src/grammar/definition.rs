@@ -23,10 +23,15 @@ impl<'t> Walk<'t> {
         self.on_schema(Action::Create, Arc::from(name));
         self.declarations.push(Declaration::Schema(Arc::from(name)));
         // What is created along with the schema stands in it, and finds its neighbours there first.
-        for element in create.schema_elts() {
+        let mut elements: Vec<Node<'t>> = create.schema_elts().iter().collect();
+        elements.sort_by_key(turn_of);
+        self.names.enter_schema(Arc::from(name));
+        for element in elements {
             self.declare()?;
             self.statement(element)?;
         }
+        self.declare()?;
+        self.names.within = None;
         Ok(())
     }
 
@@ -248,5 +253,17 @@ impl<'t> Walk<'t> {
             };
             self.ledger.add(implied);
         }
+    }
+}
+
+/// When CREATE SCHEMA makes an element: PostgreSQL sorts them by their kind, wherever they stand.
+fn turn_of(element: &Node<'_>) -> u8 {
+    match element {
+        Node::CreateSeqStmt(_) => 0,
+        Node::CreateStmt(_) => 1,
+        Node::ViewStmt(_) => 2,
+        Node::IndexStmt(_) => 3,
+        Node::CreateTrigStmt(_) => 4,
+        _ => 5,
     }
 }

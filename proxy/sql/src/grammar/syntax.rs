@@ -63,15 +63,18 @@ fn position_of(text: &str, message: &str) -> Option<usize> {
     }
     let (_, near) = message.split_once(" at or near \"")?;
     let near = near.strip_suffix('"')?;
-    let starts: Vec<usize> = Lexer::new(text, true)
+    let mut starts: Vec<usize> = Lexer::new(text, true)
         .filter(|token| token.text(text).is_some_and(|found| found == near))
         .map(|token| token.span.start)
         .collect();
     if starts.is_empty() {
-        // The scanner stopped inside a token, which then runs to the end of the text.
-        return text.rfind(near);
+        // The scanner stopped inside a token, which may then run to the end of the text.
+        if text.ends_with(near) {
+            return text.rfind(near);
+        }
+        starts = text.match_indices(near).map(|(start, _)| start).collect();
     }
-    let (mut low, mut high) = (0, starts.len() - 1);
+    let (mut low, mut high) = (0, starts.len().checked_sub(1)?);
     while low < high {
         let middle = usize::midpoint(low, high);
         let end = starts.get(middle)? + near.len();
@@ -91,8 +94,9 @@ fn complains_of(text: &str, message: &str) -> bool {
 /// The parser's errors that are not plain syntax errors, by how their messages begin.
 const OTHER_STATES: &[(&str, &str)] = &[
     ("unsafe use of \\'", "22P06"),
+    ("invalid Unicode escape value", "42601"),
+    ("invalid Unicode escape character", "42601"),
     ("invalid Unicode escape", "22025"),
-    ("invalid Unicode surrogate pair", "22025"),
     ("invalid byte sequence", "22021"),
     ("current database cannot be changed", "0A000"),
     ("CREATE ASSERTION is not yet implemented", "0A000"),

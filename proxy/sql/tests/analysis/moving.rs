@@ -40,12 +40,39 @@ fn what_a_text_declares_is_known_to_its_later_statements() {
     );
     check(
         "CREATE SCHEMA s CREATE TABLE t (a int) CREATE VIEW v AS SELECT a FROM t",
-        "create schema s [schema]; create s.t [table]; create public.t [table]; create s.v [view]; create public.v [view]; \
-         select s.t(a); select public.t(a)",
+        "create schema s [schema]; create s.t [table]; create s.v [view]; select s.t(a)",
     );
     check(
         "BEGIN; INSERT INTO orders (id) VALUES (1); COMMIT",
         "transaction database; insert public.orders(id)",
+    );
+}
+
+#[test]
+fn what_a_schema_is_created_with_means_its_neighbours_in_the_servers_order() {
+    check(
+        "CREATE SCHEMA s CREATE TABLE customers (a int) CREATE TABLE t (a int REFERENCES customers)",
+        "create schema s [schema]; create s.customers [table]; create s.t [table]; alter s.customers [constraint]",
+    );
+    check(
+        "CREATE SCHEMA s GRANT SELECT ON customers TO joe CREATE VIEW v AS SELECT id FROM customers \
+         CREATE TABLE customers (id int)",
+        "create schema s [schema]; create s.customers [table]; create s.v [view]; select s.customers(id); \
+         grant s.customers [table]",
+    );
+    check_not_understood(
+        "CREATE SCHEMA s CREATE TABLE customers (a int); SELECT id FROM customers",
+        "may mean another object",
+    );
+    check_not_understood(
+        "CREATE TABLE s.customers (id int); DROP SCHEMA s CASCADE; \
+         CREATE SCHEMA s CREATE VIEW v AS SELECT id FROM customers",
+        "may mean another object",
+    );
+    check_not_understood(
+        "CREATE TEMP TABLE customers (a int); CREATE SCHEMA s CREATE TABLE customers (id int) \
+         CREATE VIEW v AS SELECT id FROM customers",
+        "may mean another object",
     );
 }
 

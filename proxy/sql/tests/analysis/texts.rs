@@ -49,6 +49,19 @@ fn a_text_that_does_not_parse_is_refused_in_postgresqls_own_words_and_place() {
         "42601",
     );
     check(
+        r"SELECT E'wrong: \udb99\\';",
+        r#"invalid Unicode surrogate pair at or near "\""#,
+        Some(23),
+        "42601",
+    );
+    check(r"SELECT E'\u061'", "invalid Unicode escape", None, "22025");
+    check(
+        r"SELECT U&'\+2FFFFF'",
+        "invalid Unicode escape value",
+        None,
+        "42601",
+    );
+    check(
         "SELECT /* x",
         "unterminated /* comment at or near \"/* x\"",
         Some(8),

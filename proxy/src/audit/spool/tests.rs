@@ -185,6 +185,125 @@ fn a_full_spool_refuses_intents_but_takes_the_outcomes_it_promised() {
         spool.flush().unwrap();
     }
     assert_eq!(on_disk(folder.path(), 1).len(), 2 * open_intents.len());
+    for file in epochs_on_disk(folder.path()).unwrap()[&1].values() {
+        let bytes = fs::metadata(file).unwrap().len();
+        assert_eq!(bytes, ROOM.file_bytes_max, "the outcomes fit into the room kept");
+    }
+}
+
+#[test]
+fn a_record_may_fill_a_file_to_its_last_byte() {
+    let folder = tempfile::tempdir().unwrap();
+    let bytes_max = usize::try_from(ROOM.file_bytes_max).unwrap() - open_intents(&BTreeSet::new()).len();
+    let room = Room {
+        record_bytes_max: bytes_max,
+        ..ROOM
+    };
+    let (mut spool, _) = open_with(folder.path(), 1, room);
+    for number in 1..=2 {
+        let fill = |_, buffer: &mut Vec<u8>| buffer.resize(bytes_max, 7);
+        assert_eq!(spool.note(Write::AtOnce, fill).unwrap(), number);
+        assert_eq!(spool.offset, ROOM.file_bytes_max);
+    }
+    let more = |_, buffer: &mut Vec<u8>| buffer.resize(bytes_max + 1, 7);
+    let refused = spool.note(Write::AtOnce, more);
+    assert!(matches!(refused, Err(Error::TooLarge { .. })));
+}
+
+#[test]
+fn an_outcome_is_written_behind_what_waited_when_the_last_room_was_used_up() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut spool, _) = open(folder.path(), 1);
+    let long = spool.intent(record(Kind::Intent, 0)).unwrap();
+    let mut of = spool.intent(record(Kind::Intent, 0)).unwrap();
+    loop {
+        spool.outcome(of, record(Kind::Outcome, of));
+        match spool.intent(record(Kind::Intent, 0)) {
+            Ok(number) => of = number,
+            Err(_) => break,
+        }
+    }
+    spool.outcome(long, record(Kind::Outcome, long));
+    spool.flush().unwrap();
+    for of in [of, long] {
+        assert_eq!(outcomes(folder.path(), of).len(), 1, "intent {of}");
+    }
+}
+
+#[test]
+fn after_a_failure_records_are_written_one_by_one_until_one_could_be() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut spool, _) = open(folder.path(), 1);
+    let note = |spool: &mut Spool| spool.note(Write::WithOthers, record(Kind::Finding, 0)).is_ok();
+    while note(&mut spool) {}
+    spool.flush().unwrap();
+    while note(&mut spool) {}
+    spool.progress().acknowledge(spool.progress().written());
+    assert!(note(&mut spool));
+    assert!(!spool.is_pending());
+    assert!(note(&mut spool));
+    assert!(spool.is_pending());
+}
+
+#[test]
+fn a_stored_file_that_is_gone_already_is_forgotten() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut spool, _) = open_with(folder.path(), 1, NARROW);
+    spool.note(Write::AtOnce, record(Kind::Finding, 0)).unwrap();
+    until_next_file(&mut spool);
+    let progress = spool.progress();
+    let (path, _, last) = progress.file_of(1).unwrap();
+    fs::remove_file(path).unwrap();
+    progress.acknowledge(last.unwrap());
+    assert_eq!(progress.first_number(), last.unwrap() + 1);
+}
+
+#[test]
+fn a_stored_file_that_cannot_be_deleted_takes_room_until_it_can() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut spool, _) = open_with(folder.path(), 1, NARROW);
+    spool.note(Write::AtOnce, record(Kind::Finding, 0)).unwrap();
+    until_next_file(&mut spool);
+    let progress = spool.progress();
+    let (path, _, last) = progress.file_of(1).unwrap();
+    // A folder is no file to delete, whoever asks.
+    fs::remove_file(&path).unwrap();
+    fs::create_dir(&path).unwrap();
+    progress.acknowledge(last.unwrap());
+    assert_eq!(progress.first_number(), 1);
+    assert_eq!(spool.bytes(), 2 * NARROW.file_bytes_max);
+    fs::remove_dir(&path).unwrap();
+    progress.acknowledge(last.unwrap());
+    assert_eq!(spool.bytes(), NARROW.file_bytes_max);
+}
+
+#[test]
+fn an_epoch_that_died_before_its_first_record_leaves_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut spool, _) = open(folder.path(), 1);
+    spool.rotate().unwrap();
+    drop(spool);
+    let (_, earlier) = open(folder.path(), 2);
+    assert!(earlier.is_empty());
+    assert!(epochs_on_disk(folder.path()).unwrap().is_empty());
+}
+
+#[test]
+fn a_reader_knows_at_which_record_of_which_file_it_stands() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut spool, _) = open_with(folder.path(), 1, NARROW);
+    spool.note(Write::AtOnce, record(Kind::Finding, 0)).unwrap();
+    until_next_file(&mut spool);
+    let first = spool.next_number() - 1;
+    spool.note(Write::AtOnce, record(Kind::Finding, 0)).unwrap();
+    let (path, other) = (spool.progress().file_of(first).unwrap().0, folder.path());
+    let mut reader = reader::Reader::open(path.clone(), first).unwrap();
+    for number in [first, first + 1] {
+        assert_eq!(reader.next_number(), number);
+        assert!(reader.stands_at(&path, number));
+        assert!(!reader.stands_at(&path, number + 1) && !reader.stands_at(other, number));
+        reader.next_record().unwrap();
+    }
 }
 
 #[test]

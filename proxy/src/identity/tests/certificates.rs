@@ -1,6 +1,6 @@
 use rcgen::{
     BasicConstraints, CertificateParams, CustomExtension, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair,
-    KeyUsagePurpose, SanType, date_time_ymd,
+    KeyUsagePurpose, SanType, SerialNumber, date_time_ymd,
 };
 use rustls::pki_types::CertificateDer;
 
@@ -35,6 +35,15 @@ fn a_good_leaf_is_evidence_directly_and_through_intermediates() {
     ] {
         let verified = verify(&chain, &[&root]).unwrap();
         assert_eq!((verified.id.as_str(), verified.serial.as_str()), (ID, "0abc"));
+    }
+}
+
+#[test]
+fn a_serial_is_the_number_in_the_certificate_without_the_byte_that_keeps_it_positive() {
+    let root = root("root");
+    for (serial, expected) in [(&[0x0a, 0xbc][..], "0abc"), (&[0xab, 0xcd], "abcd"), (&[0], "00")] {
+        let leaf = root.leaf_with(|params| params.serial_number = Some(SerialNumber::from_slice(serial)));
+        assert_eq!(verify(&[leaf], &[&root]).unwrap().serial, expected);
     }
 }
 
@@ -329,6 +338,24 @@ fn a_chain_outside_its_times_or_lengths_is_refused() {
 }
 
 #[test]
+fn a_leaf_counts_from_its_first_second_to_its_last() {
+    let root = root("root");
+    let (bundles, _) = Bundles::read(bundle(&[&root]));
+    let leaf = root.leaf(ID);
+    let at = |seconds: i64| {
+        let chain = std::slice::from_ref(&leaf);
+        let verified = certificate::verify(chain, &bundles, &Limits::default(), seconds * 1000);
+        verified.map(drop).map_err(|failure| failure.error)
+    };
+    let first = date_time_ymd(2026, 5, 1).unix_timestamp();
+    let last = date_time_ymd(2026, 7, 1).unix_timestamp();
+    assert_eq!(at(first - 1), Err(Error::NotYet));
+    assert_eq!(at(first), Ok(()));
+    assert_eq!(at(last), Ok(()));
+    assert_eq!(at(last + 1), Err(Error::Expired));
+}
+
+#[test]
 fn an_authority_of_the_bundle_counts_only_in_its_own_time() {
     let over = root_with("root", |params| params.not_after = date_time_ymd(2026, 5, 31));
     refused(&[over.leaf(ID)], &[&over], Error::UnknownAuthority);
@@ -357,6 +384,7 @@ fn a_chain_beyond_the_limits_is_refused_before_it_is_read() {
     let certificates_max = limits.chain_certificates_max;
     let many: Chain = (0..=certificates_max).map(|_| garbage(1)).collect();
     refused(&many, &[], Error::TooMany { certificates_max });
+    refused(&many[1..], &[], Error::Unreadable);
     let bytes_max = limits.chain_bytes_max;
     refused(
         &[garbage(bytes_max), garbage(1)],

@@ -1,17 +1,17 @@
-//! What a session brings to the record: its own fields, and its end.
+//! What a session brings to the record: who it is, the fields of all its records, and its end.
 
+use std::cell::Cell;
 use std::net::IpAddr;
 use std::rc::Rc;
 
 use postern_link::wire::{Kind, Record};
 
+use super::Authorizer;
 use crate::audit;
-use crate::authorize::{Authorizer, Recorder};
+use crate::identity::Identity;
 
-use super::startup::Client;
-
-pub(super) fn session_record(client: &Client, source: IpAddr) -> Record {
-    let identity = &client.identity;
+/// The fields of a record that say who is calling, and from where.
+pub fn identified(identity: &Identity, source: IpAddr) -> Record {
     let evidence = identity.evidence();
     let run = identity.run().into_iter().flat_map(|run| run.facts());
     Record {
@@ -24,16 +24,36 @@ pub(super) fn session_record(client: &Client, source: IpAddr) -> Record {
             .map(|(name, value)| (name.to_owned(), value.to_owned()))
             .collect(),
         source: source.to_string(),
-        client_says: client.startup.application_name.clone(),
         ..Record::default()
     }
 }
 
+/// What a session brings to every record it makes.
+#[derive(Debug)]
+pub struct Recorder {
+    pub session: [u8; 16],
+    /// The record's fields that are the session's, encoded once.
+    pub part: Vec<u8>,
+    pub(super) refused_since_us: Cell<i64>,
+    pub(super) refused: Cell<u32>,
+}
+
+impl Recorder {
+    pub fn new(session: [u8; 16], record: &Record) -> Recorder {
+        Recorder {
+            session,
+            part: audit::part(record),
+            refused_since_us: Cell::new(0),
+            refused: Cell::new(0),
+        }
+    }
+}
+
 /// Writes the end of a session whichever way it is left.
-pub(super) struct EndNote {
-    pub(super) authorizer: Rc<Authorizer>,
-    pub(super) recorder: Rc<Recorder>,
-    pub(super) why: String,
+pub struct EndNote {
+    pub authorizer: Rc<Authorizer>,
+    pub recorder: Rc<Recorder>,
+    pub why: String,
 }
 
 impl Drop for EndNote {

@@ -1,0 +1,42 @@
+//! What all connections of this gateway share, whatever they speak.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use postern_link::snapshot::Target;
+
+use crate::audit::strangers::Strangers;
+use crate::authorize::Rules;
+use crate::budgets::Budgets;
+use crate::config::Limits;
+use crate::control::LastWord;
+use crate::fingerprints::Fingerprints;
+use crate::identity::Identities;
+use crate::session::Sessions;
+use crate::tls::ServerTls;
+use crate::upstream::Credentials;
+
+/// Built once by the house. What changes while it runs is swapped whole, so that nobody waits to read it.
+pub struct Shared {
+    pub gateway: String,
+    pub limits: Arc<Limits>,
+    pub plain_http_on_loopback: bool,
+    pub tls: ServerTls,
+    pub identities: Identities,
+    pub rules: ArcSwap<Rules>,
+    pub credentials: ArcSwap<Credentials>,
+    pub sessions: Arc<Sessions>,
+    pub strangers: Strangers,
+    pub last_word: LastWord,
+    pub fingerprints: Fingerprints,
+    pub budgets: Budgets,
+}
+
+impl Shared {
+    /// Whether this gateway has not heard from its control plane for longer than the target allows.
+    pub fn is_unheard(&self, target: &Target) -> bool {
+        let seconds_max = target.unheard_seconds_max.into();
+        self.last_word.is_older_than(Duration::from_secs(seconds_max))
+    }
+}
