@@ -1,14 +1,18 @@
 """A WebSocket server that says each message back, and on which path; it speaks HTTP/1.1 in plain text."""
 
 import asyncio
+import contextlib
 import sys
 
 from websockets.asyncio.server import serve
+from websockets.exceptions import ConnectionClosedError
 
 
 async def echo(connection):
-    async for message in connection:
-        await connection.send(f"{connection.request.path} {message}" if isinstance(message, str) else message)
+    # Sessions are ended on purpose.
+    with contextlib.suppress(ConnectionClosedError):
+        async for message in connection:
+            await connection.send(f"{connection.request.path} {message}" if isinstance(message, str) else message)
 
 
 async def main():

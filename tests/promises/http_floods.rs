@@ -1048,6 +1048,29 @@ fn a_request_has_no_more_than_http_headers_max_headers_over_http_2_either() {
 }
 
 #[test]
+fn who_is_refused_before_its_body_has_come_hears_the_reason_before_its_stream_is_reset() {
+    let api = Api::start(length);
+    let world = api::house_before(api.address, BEARER, POLICIES, "goodbye_timeout_ms: 2000");
+    let (certificate, key) = world.certificate("writer");
+    world.block_on(async {
+        let mut frames = Frames::open(&world, Login::Certificate(&certificate, &key), &[]).await;
+        for stream in [1, 3] {
+            frames.send(&posts(stream, "/nowhere", &[])).await;
+            let heard = frames.until_end_of(stream).await;
+            assert!(heard.iter().all(|frame| frame.kind != RST_STREAM), "{heard:?}");
+            assert!(heard.iter().any(|frame| frame.kind == DATA), "{heard:?}");
+        }
+        // What comes after all is thrown away; what does not come is not waited for.
+        frames.send(&frame(DATA, END_STREAM, 1, b"a body")).await;
+        let reset = frames.until(RST_STREAM, 3).await.expect("in time");
+        assert_eq!(reset.code(), Some(0));
+        frames.send(&asks(5, "/billing/a", &[])).await;
+        assert!(frames.until(HEADERS, 5).await.expect("an answer").is_ok());
+    });
+    assert_eq!(api.lines().len(), 1);
+}
+
+#[test]
 fn a_connection_of_http_2_is_let_go_that_asks_nothing_for_http_idle_seconds_max_and_no_other() {
     let (tell, told) = std::sync::mpsc::channel::<()>();
     let told = Arc::new(Mutex::new(told));

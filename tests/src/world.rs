@@ -209,7 +209,7 @@ cat > /dev/null; kill -TERM $child 2> /dev/null; wait $child; rm -rf "$1""#;
             .arg(folder)
             .arg(word)
             .env(
-                "RUST_LOG",
+                "POSTERN_LOG",
                 std::env::var("POSTERN_TEST_LOG").unwrap_or_else(|_| "info".into()),
             )
             .envs(environment.iter().cloned())

@@ -26,10 +26,11 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use hyper::body::Incoming as Body;
+use hyper::body::{Body as _, Bytes, Incoming as Body};
+use hyper::http::request::Parts;
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
-use hyper::{HeaderMap, Request, Response, StatusCode};
+use hyper::{HeaderMap, Request, Response, StatusCode, Version};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, copy, sink};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
@@ -229,30 +230,48 @@ impl<F: Future + 'static> hyper::rt::Executor<F> for OnThisThread {
 /// One request, from its head to the head of its response; the bodies follow by themselves.
 async fn answer<P: 'static>(connection: &Rc<Connection<P>>, request: Request<Body>) -> Response<Answer> {
     let (speaks, under_way) = (Speaks::of(&request), connection.begin());
-    let identity = match connection.identify(request.headers()).await {
-        Ok(identity) => identity,
+    let (parts, body) = request.into_parts();
+    let is_http_2 = parts.version == Version::HTTP_2;
+    let mut body = Some(body);
+    let answered = match connection.identify(&parts.headers).await {
+        Ok(identity) => pass_on(connection, &identity, parts, &mut body, under_way).await,
         Err(turned) => {
             let Turned { stranger, refusal } = *turned;
             connection.count(stranger, &refusal);
-            return refusal::response(&refusal, speaks);
+            Err(refusal)
         }
     };
-    match pass_on(connection, &identity, request, under_way).await {
-        Ok(response) => response,
-        Err(refusal) => refusal::response(&refusal, speaks),
+    if let Some(unread) = body.filter(|body| is_http_2 && !body.is_end_stream()) {
+        let time_max = Duration::from_millis(connection.shared.limits.goodbye_timeout_ms);
+        tokio::task::spawn_local(timeout(time_max, hear_out(unread)));
+    }
+    answered.unwrap_or_else(|refusal| refusal::response(&refusal, speaks))
+}
+
+/// Hears out who was answered before its request was read: some clients lose an answer behind which the stream is
+/// reset, though it says that nothing is wrong (RFC 9113, section 8.1).
+async fn hear_out(mut body: Body) {
+    let mut left = UNREAD_BYTES_MAX;
+    while let Some(Ok(frame)) = poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await {
+        let bytes = frame.data_ref().map_or(0, |data| data.len() as u64);
+        match left.checked_sub(bytes) {
+            Some(less) => left = less,
+            None => return,
+        }
     }
 }
 
 /// Finds the target, judges, records, asks. Whoever is refused here is known, and so recorded by name.
+/// Of a request that is not sent on the `body` stays where it is.
 async fn pass_on<P: 'static>(
     connection: &Rc<Connection<P>>,
     identity: &Identity,
-    request: Request<Body>,
+    parts: Parts,
+    body: &mut Option<Body>,
     under_way: UnderWay,
 ) -> Result<Response<Answer>, Refusal> {
     let (shared, worker) = (&connection.shared, &connection.worker);
     let authorizer = &worker.authorizer;
-    let (parts, body) = request.into_parts();
     let rules = shared.rules.load_full();
     let outside = |refusal: Refusal| authorizer.refuse(&connection.recorder(identity), None, refusal);
     // Over HTTP/2 a head is only bounded in bytes.
@@ -290,7 +309,10 @@ async fn pass_on<P: 'static>(
         return mcp::pass_on(asking, &wanted, server, head, body).await;
     }
     let permit = authorizer.permit_call(&asking.visit.recorder, &asking.view, wanted.asked())?;
-    let upload = |exchange| Upload::streamed(body, exchange);
+    let upload = |exchange| match body.take() {
+        Some(body) => Upload::streamed(body, exchange),
+        None => Upload::whole(Bytes::new(), exchange),
+    };
     let Asked { mut parts, download } = asking.ask(permit, &wanted, head, upload).await?;
     if let (StatusCode::SWITCHING_PROTOCOLS, Some(protocol)) = (parts.status, &wanted.upgrade) {
         connection.become_tunnel(Tunnel::new(&mut parts, download, protocol));

@@ -53,14 +53,14 @@ pub(super) async fn pass_on<P: 'static>(
     wanted: &Wanted<'_>,
     server: &McpServer,
     head: HeaderMap,
-    body: Incoming,
+    body: &mut Option<Incoming>,
 ) -> Result<Response<Answer>, Refusal> {
     let outside = |refusal| asking.authorizer().refuse(&asking.visit.recorder, None, refusal);
     may_come_here(wanted, server, &head).map_err(outside)?;
     let bytes_max = asking.connection.shared.limits.mcp_message_bytes_max;
-    let body = match wanted.method {
-        Method::Post => whole(body, bytes_max, asking.limit()).await.map_err(outside)?,
-        Method::Get | Method::Delete => Bytes::new(),
+    let body = match (wanted.method, body) {
+        (Method::Post, Some(body)) => whole(body, bytes_max, asking.limit()).await.map_err(outside)?,
+        (Method::Post | Method::Get | Method::Delete, _) => Bytes::new(),
         _ => return Ok(not_allowed()),
     };
     let (message, read) = match wanted.method {
