@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use postern_link::resources::File;
+use postern_link::resources::{File, is_read};
 use postern_link::snapshot::Snapshot;
 
 use crate::trouble::{Result, Trouble};
@@ -53,10 +53,7 @@ fn collect(folder: &Path, depth: usize, paths: &mut Vec<PathBuf>) -> Result<()> 
             if let Some(depth) = depth.checked_sub(1) {
                 collect(&path, depth, paths)?;
             }
-        } else if matches!(
-            path.extension().and_then(|end| end.to_str()),
-            Some("yaml" | "yml" | "cedar")
-        ) {
+        } else if entry.file_name().to_str().is_some_and(is_read) {
             paths.push(path);
         }
     }

@@ -3,11 +3,11 @@
 use crate::question::{Lineage, Question, Run};
 use crate::reads::ReadSet;
 use crate::slice::Bucket;
-use crate::vocabulary::{ACTIONS, Attribute, COMMON, action_index};
+use crate::vocabulary::{ACTIONS, Attribute, COMMON, action_index, words};
 use cedar_policy::{Context, Entities, Entity, RestrictedExpression};
 use std::borrow::Cow;
 use std::cell::RefCell;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::net::IpAddr;
 
 /// Source addresses that each thread keeps ready for Cedar.
@@ -25,9 +25,22 @@ pub(crate) fn entities<'a>(
     question: &Question<'_>,
     lineage: &Lineage,
 ) -> Option<Cow<'a, Entities>> {
-    if !bucket.reads.resource_attributes && !bucket.reads.hierarchy {
+    let mut added = Vec::new();
+    if bucket.reads.context.contains(Attribute::Numbers) {
+        added.push(numbers(question)?);
+    }
+    if bucket.reads.resource_attributes || bucket.reads.hierarchy {
+        added.push(resource(bucket, question, lineage)?);
+    }
+    if added.is_empty() {
         return Some(Cow::Borrowed(&bucket.entities));
     }
+    let entities = bucket.entities.clone().add_entities(added, None);
+    entities.ok().map(Cow::Owned)
+}
+
+/// The resource itself, with what is read of it.
+fn resource(bucket: &Bucket, question: &Question<'_>, lineage: &Lineage) -> Option<Entity> {
     let (kind, id) = lineage.itself();
     let uid = kind.uid(id);
     let text = |part: &str| RestrictedExpression::new_string(part.to_owned());
@@ -40,13 +53,13 @@ pub(crate) fn entities<'a>(
         true => lineage.ancestors().map(|(kind, id)| kind.uid(id)).collect(),
         false => HashSet::new(),
     };
-    let resource = Entity::new(uid, attributes, parents).ok()?;
-    bucket
-        .entities
-        .clone()
-        .add_entities([resource], None)
-        .ok()
-        .map(Cow::Owned)
+    Entity::new(uid, attributes, parents).ok()
+}
+
+fn numbers(question: &Question<'_>) -> Option<Entity> {
+    let numbers = question.context.numbers.into_iter().flatten();
+    let tags = numbers.map(|(name, number)| (name.clone(), RestrictedExpression::new_long(*number)));
+    Entity::new_with_tags(words().numbers.clone(), [], [], tags).ok()
 }
 
 /// The attributes that are read, that the action has, and that the caller knows. A rule that reads
@@ -84,11 +97,14 @@ fn value(attribute: Attribute, question: &Question<'_>) -> Option<RestrictedExpr
         Attribute::Mode => context.mode.map(text),
         Attribute::Channel => context.channel.map(text),
         Attribute::Language => context.language.map(text),
-        Attribute::Arguments => {
-            let arguments = context.arguments.into_iter().flatten();
-            Some(RestrictedExpression::new_set(arguments.map(|one| text(one))))
-        }
+        Attribute::Arguments => Some(given(context.arguments)),
+        Attribute::Parameters => Some(given(context.parameters)),
+        Attribute::Numbers => Some(RestrictedExpression::new_entity_uid(words().numbers.clone())),
     }
+}
+
+fn given(pairs: Option<&BTreeSet<String>>) -> RestrictedExpression {
+    RestrictedExpression::new_set(pairs.into_iter().flatten().map(|pair| text(pair)))
 }
 
 fn text(value: &str) -> RestrictedExpression {

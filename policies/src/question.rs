@@ -1,8 +1,8 @@
 //! What is asked: one action on one resource, and what is known of the call. Plain borrowed data.
 
-use crate::identifier::push_part;
+use crate::identifier::{entity_id, push_part};
 use crate::vocabulary::Kind;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 /// May this workload do this action to this resource?
@@ -47,6 +47,9 @@ pub enum Resource<'a> {
     Operation {
         target: &'a str,
         name: &'a str,
+        tags: &'a [String],
+        /// That of the request, in its [one spelling](crate::path::normalised).
+        path: &'a str,
     },
     Path {
         target: &'a str,
@@ -93,6 +96,10 @@ pub struct Context<'a> {
     pub language: Option<&'a str>,
     /// Of a tool's declared arguments those that are given, each as `name=value`.
     pub arguments: Option<&'a BTreeSet<String>>,
+    /// Of an operation's declared parameters those that are given, each as `name=value`.
+    pub parameters: Option<&'a BTreeSet<String>>,
+    /// The whole numbers among the arguments or parameters, by name.
+    pub numbers: Option<&'a BTreeMap<String, i64>>,
 }
 
 impl<'a> Context<'a> {
@@ -116,6 +123,8 @@ impl<'a> Context<'a> {
             channel: None,
             language: None,
             arguments: None,
+            parameters: None,
+            numbers: None,
         }
     }
 }
@@ -200,7 +209,7 @@ impl<'a> Resource<'a> {
                 name,
             } => (4, [target, database, schema, name]),
             Resource::Role { target, role: name }
-            | Resource::Operation { target, name }
+            | Resource::Operation { target, name, .. }
             | Resource::Path { target, name }
             | Resource::Tool { target, name }
             | Resource::Prompt { target, name }
@@ -248,6 +257,8 @@ pub(crate) struct Lineage {
     count: usize,
     /// Where a path begins in the text; its end for everything else.
     path_from: usize,
+    /// What an operation lies in beside its target: its tags and paths.
+    also: Vec<(Kind, String)>,
 }
 
 impl Lineage {
@@ -267,6 +278,7 @@ impl Lineage {
                 ancestors,
                 count: 1,
                 path_from,
+                also: Vec::new(),
             };
         }
         let parts = resource.parts();
@@ -290,6 +302,7 @@ impl Lineage {
             kind,
             ancestors,
             count: parts.count.saturating_sub(1),
+            also: also(resource),
         }
     }
 
@@ -306,8 +319,25 @@ impl Lineage {
         // Of `/v1/invoices`: `/`, then `/v1`; the root lies in no other path.
         let ends = path.match_indices('/').map(|(place, _)| place.max(1));
         let shorter = ends.filter(move |end| *end < path.len());
+        let also = self.also.iter().map(|(kind, id)| (*kind, id.as_str()));
         fixed
             .map(move |(kind, end)| (*kind, upto(*end)))
             .chain(shorter.map(move |end| (Kind::Path, upto(self.path_from + end))))
+            .chain(also)
     }
+}
+
+/// Tags and paths that an operation lies in; nothing for everything else.
+fn also(resource: &Resource<'_>) -> Vec<(Kind, String)> {
+    let Resource::Operation {
+        target, tags, path, ..
+    } = resource
+    else {
+        return Vec::new();
+    };
+    let tags = tags.iter().map(|tag| (Kind::Tag, entity_id(&[target, tag])));
+    let path = Lineage::of(&Resource::Path { target, name: path });
+    let paths = path.ancestors().chain([path.itself()]);
+    let paths = paths.filter(|(kind, _)| *kind == Kind::Path);
+    tags.chain(paths.map(|(kind, id)| (kind, id.to_owned()))).collect()
 }

@@ -20,6 +20,7 @@ pub(crate) enum Kind {
     Table,
     Routine,
     Role,
+    Tag,
     Operation,
     Path,
     Tool,
@@ -28,7 +29,7 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    pub(crate) const ALL: [Kind; 13] = [
+    pub(crate) const ALL: [Kind; 14] = [
         Kind::Workload,
         Kind::Segment,
         Kind::Target,
@@ -37,6 +38,7 @@ impl Kind {
         Kind::Table,
         Kind::Routine,
         Kind::Role,
+        Kind::Tag,
         Kind::Operation,
         Kind::Path,
         Kind::Tool,
@@ -54,6 +56,7 @@ impl Kind {
             Kind::Table => "Table",
             Kind::Routine => "Routine",
             Kind::Role => "Role",
+            Kind::Tag => "Tag",
             Kind::Operation => "Operation",
             Kind::Path => "Path",
             Kind::Tool => "Tool",
@@ -71,9 +74,13 @@ impl Kind {
             Kind::Database => &["target", "database"],
             Kind::Schema => &["target", "database", "schema"],
             Kind::Table | Kind::Routine => &["target", "database", "schema", "name"],
-            Kind::Role | Kind::Operation | Kind::Path | Kind::Tool | Kind::Prompt | Kind::Resource => {
-                &["target", "name"]
-            }
+            Kind::Role
+            | Kind::Tag
+            | Kind::Operation
+            | Kind::Path
+            | Kind::Tool
+            | Kind::Prompt
+            | Kind::Resource => &["target", "name"],
         }
     }
 
@@ -110,11 +117,13 @@ pub enum Attribute {
     Channel,
     Language,
     Arguments,
+    Parameters,
+    Numbers,
 }
 
 impl Attribute {
     /// Every attribute, in the order of their bits in a read set.
-    pub const ALL: [Attribute; 17] = [
+    pub const ALL: [Attribute; 19] = [
         Attribute::Role,
         Attribute::Source,
         Attribute::Now,
@@ -132,6 +141,8 @@ impl Attribute {
         Attribute::Channel,
         Attribute::Language,
         Attribute::Arguments,
+        Attribute::Parameters,
+        Attribute::Numbers,
     ];
 
     /// The name that policies use: `context.<name>`.
@@ -154,6 +165,8 @@ impl Attribute {
             Attribute::Channel => "channel",
             Attribute::Language => "language",
             Attribute::Arguments => "arguments",
+            Attribute::Parameters => "parameters",
+            Attribute::Numbers => "numbers",
         }
     }
 
@@ -222,7 +235,8 @@ const fn session(name: &'static str, extra: &'static [Attribute]) -> ActionWord 
 
 /// A method of HTTP (RFC 9110, section 9).
 const fn method(name: &'static str, group: &'static str) -> ActionWord {
-    word(name, Some(group), &[Kind::Operation, Kind::Path], &[])
+    let extra = &[Attribute::Parameters, Attribute::Numbers];
+    word(name, Some(group), &[Kind::Operation, Kind::Path], extra)
 }
 
 // Invariant: sorted by name, so that a name is found by halving.
@@ -288,7 +302,7 @@ pub(crate) const ACTIONS: [ActionWord; 48] = [
             Kind::Prompt,
             Kind::Resource,
         ],
-        &[Attribute::Arguments],
+        &[Attribute::Arguments, Attribute::Numbers],
     ),
     definition("vacuum"),
 ];
@@ -304,6 +318,8 @@ pub(crate) struct Words {
     pub(crate) action_type: EntityTypeName,
     kinds: HashMap<EntityTypeName, Kind>,
     names: Vec<EntityTypeName>,
+    /// The entity that holds the numbers of a question.
+    pub(crate) numbers: EntityUid,
 }
 
 pub(crate) fn words() -> &'static Words {
@@ -322,6 +338,7 @@ pub(crate) fn words() -> &'static Words {
                 .map(|kind| (name(kind.name()), kind))
                 .collect(),
             names: Kind::ALL.into_iter().map(|kind| name(kind.name())).collect(),
+            numbers: EntityUid::from_type_name_and_id(name("Numbers"), EntityId::new("given")),
         }
     });
     &WORDS
@@ -402,7 +419,7 @@ mod tests {
         let schema = schema();
         assert_eq!(
             names(&schema["entityTypes"]),
-            Kind::ALL.into_iter().map(Kind::name).collect()
+            Kind::ALL.into_iter().map(Kind::name).chain(["Numbers"]).collect()
         );
         for kind in Kind::ALL
             .into_iter()

@@ -129,6 +129,9 @@ struct Asked {
     resource: Vec<String>,
     columns: Option<BTreeSet<String>>,
     arguments: Option<BTreeSet<String>>,
+    parameters: BTreeSet<String>,
+    numbers: BTreeMap<String, i64>,
+    tags: Vec<String>,
     run: Option<Run>,
     fields: BTreeMap<String, String>,
 }
@@ -136,6 +139,11 @@ struct Asked {
 fn list(value: &str) -> BTreeSet<String> {
     let parts = value.split(',').filter(|part| !part.is_empty());
     parts.map(decoded).collect()
+}
+
+fn number(pair: &str) -> (String, i64) {
+    let (name, number) = pair.split_once('=').expect("a number is `name=number`");
+    (name.to_owned(), number.parse().expect("a number"))
 }
 
 impl Asked {
@@ -162,6 +170,9 @@ impl Asked {
             resource,
             columns: None,
             arguments: None,
+            parameters: BTreeSet::new(),
+            numbers: BTreeMap::new(),
+            tags: Vec::new(),
             run: None,
             fields: BTreeMap::new(),
         };
@@ -171,6 +182,9 @@ impl Asked {
                 Some(name) => asked.run_fact(name, decoded(value)),
                 None if name == "columns" => asked.columns = Some(list(value)),
                 None if name == "arguments" => asked.arguments = Some(list(value)),
+                None if name == "parameters" => asked.parameters = list(value),
+                None if name == "numbers" => asked.numbers = list(value).iter().map(|pair| number(pair)).collect(),
+                None if name == "tags" => asked.tags = list(value).into_iter().collect(),
                 None => drop(asked.fields.insert(name.to_owned(), decoded(value))),
             }
         }
@@ -214,6 +228,12 @@ impl Asked {
                 name,
             },
             ["Role", target, role] => Resource::Role { target, role },
+            ["Operation", target, name] => Resource::Operation {
+                target,
+                name,
+                tags: &self.tags,
+                path: field("path").unwrap_or("/"),
+            },
             ["Path", target, name] => Resource::Path { target, name },
             ["Tool", target, name] => Resource::Tool { target, name },
             ["Prompt", target, name] => Resource::Prompt { target, name },
@@ -238,6 +258,8 @@ impl Asked {
             channel: field("channel"),
             language: field("language"),
             arguments: self.arguments.as_ref(),
+            parameters: Some(&self.parameters),
+            numbers: Some(&self.numbers),
         };
         let whole = flag("whole").unwrap_or(false);
         ask(&Question {

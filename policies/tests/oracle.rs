@@ -13,7 +13,7 @@ use cedar_policy::{
 };
 use postern_policies::{Attribute, Context, PolicySet, Question, Reason, Resource, Run, SCHEMA, Source};
 use proptest::prelude::*;
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::str::FromStr;
 use std::sync::LazyLock;
 
@@ -27,7 +27,8 @@ const PRINCIPALS: [&str; 8] = [
     "principal in Postern::Segment::\"s2\"",
     "principal is Postern::Workload in Postern::Segment::\"s1\"",
 ];
-const ACTION_SCOPES: [&str; 9] = [
+const ACTION_SCOPES: [&str; 10] = [
+    "action == Postern::Action::\"GET\"",
     "action",
     "action == Postern::Action::\"select\"",
     "action == Postern::Action::\"update\"",
@@ -38,7 +39,7 @@ const ACTION_SCOPES: [&str; 9] = [
     "action in Postern::Action::\"session\"",
     "action in [Postern::Action::\"select\", Postern::Action::\"write\", Postern::Action::\"use\"]",
 ];
-const RESOURCES: [&str; 14] = [
+const RESOURCES: [&str; 19] = [
     "resource",
     "resource is Postern::Table",
     "resource is Postern::Routine",
@@ -53,8 +54,13 @@ const RESOURCES: [&str; 14] = [
     "resource is Postern::Routine in Postern::Schema::\"t/d/s\"",
     "resource is Postern::Table in Postern::Database::\"t/d\"",
     "resource == Postern::Role::\"t/d\"",
+    "resource == Postern::Operation::\"t/x\"",
+    "resource in Postern::Tag::\"t/x\"",
+    "resource is Postern::Operation in Postern::Path::\"t:/v1\"",
+    "resource in Postern::Path::\"t:/v1\"",
+    "resource in Postern::Path::\"t:/v1/x\"",
 ];
-const CONDITIONS: [&str; 26] = [
+const CONDITIONS: [&str; 29] = [
     "",
     "",
     "",
@@ -79,6 +85,9 @@ const CONDITIONS: [&str; 26] = [
     "when { context has reset && context.reset }",
     "when { context has setting && [\"jit\", \"geqo\"].contains(context.setting) }",
     "when { context has arguments && context.arguments.contains(\"id\") }",
+    "when { context has parameters && context.parameters.contains(\"id\") }",
+    "when { context has numbers && context.numbers.hasTag(\"id\") && context.numbers.getTag(\"id\") > 1 }",
+    "when { resource in Postern::Tag::\"t/x\" || resource in Postern::Path::\"t:/v1/x\" }",
     "when { context has value && context.value == \"on\" }",
     "when { context has kind && context.kind != \"role\" || context has class && context.class == \"user\" }",
 ];
@@ -103,6 +112,8 @@ const ACTIONS: [&str; 16] = [
 
 static SCHEMA_READ: LazyLock<Schema> = LazyLock::new(|| Schema::from_str(SCHEMA).unwrap());
 
+static TAGS: LazyLock<[String; 2]> = LazyLock::new(|| ["x", "y z"].map(str::to_owned));
+
 fn resources() -> Vec<Resource<'static>> {
     let table = |target, schema, name| Resource::Table {
         target,
@@ -111,6 +122,12 @@ fn resources() -> Vec<Resource<'static>> {
         name,
     };
     let path = |target, name| Resource::Path { target, name };
+    let operation = |name, tags, path| Resource::Operation {
+        target: "t",
+        name,
+        tags,
+        path,
+    };
     vec![
         Resource::Database {
             target: "t",
@@ -125,6 +142,11 @@ fn resources() -> Vec<Resource<'static>> {
             target: "t",
             name: "x",
         },
+        operation("x", &*TAGS, "/v1/x"),
+        operation("y", &*TAGS, "/v1"),
+        operation("z", &[], "/v1/x/y"),
+        operation("a/b", &*TAGS, "/"),
+        path("t", "/v1/x/y"),
         path("t", "/"),
         path("t", "/v1"),
         path("t", "/v1/x"),
@@ -176,6 +198,7 @@ struct Asked {
     rows_only: Option<bool>,
     filtered: Option<bool>,
     words: Option<&'static str>,
+    numbers: BTreeMap<String, i64>,
     role: &'static str,
     source: &'static str,
     now: i64,
@@ -199,6 +222,8 @@ impl Asked {
             channel: self.words,
             language: self.words,
             arguments: self.columns.as_ref(),
+            parameters: self.columns.as_ref(),
+            numbers: Some(&self.numbers),
             ..Context::new(self.role, self.source.parse().unwrap(), self.now, self.evidence)
         };
         Question {
@@ -253,6 +278,7 @@ fn asked() -> impl Strategy<Value = Asked> {
                 columns,
                 rows_only,
                 filtered,
+                numbers: words.map(|word| ("id".to_owned(), word.len() as i64 - 3)).into_iter().collect(),
                 words,
                 role,
                 source,
@@ -427,6 +453,25 @@ fn entities(asked: &Asked) -> Entities {
                 ));
             }
             Resource::Target(target) => add(entity("Target", &[("target", target)], None)),
+            Resource::Operation {
+                target,
+                name,
+                tags,
+                path,
+            } => {
+                for tag in tags {
+                    let parts = [("target", target), ("name", tag)];
+                    add(entity("Tag", &parts, Some(("Target", &[target]))));
+                }
+                let tags = tags
+                    .iter()
+                    .map(|tag| uid("Tag", &postern_policies::entity_id(&[target, tag])));
+                let others = [uid("Target", target), uid("Path", &format!("{target}:{path}"))];
+                let attributes = [("target", target), ("name", name)];
+                let attributes = attributes.map(|(name, value)| (name.to_owned(), text(value)));
+                let id = uid("Operation", &postern_policies::entity_id(&[target, name]));
+                add(Entity::new(id, attributes.into(), tags.chain(others).collect()).unwrap());
+            }
             Resource::Tool { target, name } => {
                 let parts = [("target", target), ("name", name)];
                 add(entity("Tool", &parts, Some(("Target", &[target]))));
@@ -440,7 +485,10 @@ fn entities(asked: &Asked) -> Entities {
         .map(|segment| uid("Segment", segment))
         .collect();
     let workload = Entity::new_no_attrs(uid("Workload", asked.workload), segments);
-    Entities::from_entities(found.into_values().chain([workload]), Some(&SCHEMA_READ)).unwrap()
+    let numbers = asked.numbers.iter();
+    let numbers = numbers.map(|(name, number)| (name.clone(), RestrictedExpression::new_long(*number)));
+    let numbers = Entity::new_with_tags(uid("Numbers", "given"), [], [], numbers).unwrap();
+    Entities::from_entities(found.into_values().chain([workload, numbers]), Some(&SCHEMA_READ)).unwrap()
 }
 
 /// Everything the action's context has, by the schema's own account.
@@ -467,6 +515,14 @@ fn full_context(asked: &Asked) -> cedar_policy::Context {
     ];
     let filtered = ("filtered", asked.filtered.map(RestrictedExpression::new_bool));
     let reset = ("reset", asked.filtered.map(RestrictedExpression::new_bool));
+    let given = || {
+        let given = asked.columns.iter().flatten().map(|name| text(name));
+        Some(RestrictedExpression::new_set(given))
+    };
+    let numbers = (
+        "numbers",
+        Some(RestrictedExpression::new_entity_uid(uid("Numbers", "given"))),
+    );
     let mut pairs = vec![
         ("role", Some(text(asked.role))),
         ("source", Some(RestrictedExpression::new_ip(address))),
@@ -482,10 +538,8 @@ fn full_context(asked: &Asked) -> cedar_policy::Context {
         "create" => pairs.push(("kind", words())),
         "execute" | "call" => pairs.push(("class", words())),
         "do" => pairs.push(("language", words())),
-        "use" => {
-            let given = asked.columns.iter().flatten().map(|name| text(name));
-            pairs.push(("arguments", Some(RestrictedExpression::new_set(given))));
-        }
+        "use" => pairs.extend([("arguments", given()), numbers]),
+        "GET" | "POST" => pairs.extend([("parameters", given()), numbers]),
         "set" => pairs.extend([("setting", words()), ("value", words()), reset]),
         _ => {}
     }

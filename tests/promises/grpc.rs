@@ -25,6 +25,28 @@ fn house(server: &Peer, limits: &str) -> World {
     )
 }
 
+#[test]
+fn a_method_is_an_operation_where_the_target_speaks_nothing_else() {
+    const BY_METHOD: &str = r#"
+permit (
+  principal == Postern::Workload::"report",
+  action == Postern::Action::"POST",
+  resource in Postern::Tag::"orders/shop.Orders"
+);
+@id("no-refunds") forbid (principal, action, resource == Postern::Operation::"orders/shop.Orders.Refund");
+"#;
+    let server = Peer::start("grpc_server.py");
+    let more = ", protocol: h2, grpc: true";
+    let world = house_of("orders", server.address, more, BEARER, BY_METHOD, "");
+    let through = through(&world, "report");
+    assert_eq!(through["echo"], json!(["0", "1", "2", "3", "4"]));
+    assert_eq!(through["refund"][0], "PERMISSION_DENIED");
+    assert_eq!(
+        through["refund"][1],
+        "workload `report` may not POST /shop.Orders/Refund, which is `shop.Orders.Refund`"
+    );
+}
+
 fn client(address: &str, evidence: &[&str]) -> Value {
     let mut command = python("grpc_client.py");
     command.arg(address).args(evidence);

@@ -20,6 +20,7 @@ mod limits;
 mod listener;
 mod mcp;
 mod names;
+mod operations;
 mod panics;
 mod parameters;
 mod pieces;

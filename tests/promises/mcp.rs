@@ -33,10 +33,11 @@ const POLICIES: &str = r#"
   principal in Postern::Segment::"readers",
   action == Postern::Action::"use",
   resource == Postern::Tool::"tracker/set_priority"
-) when { context.arguments.contains("priority=low") };
+) when { context.arguments.contains("priority=low") }
+unless { context.numbers.hasTag("weight") && context.numbers.getTag("weight") > 10 };
 "#;
 
-const TARGET: &str = r#", mcp: { arguments: { set_priority: { priority: /priority } } }"#;
+const TARGET: &str = r#", mcp: { arguments: { set_priority: { priority: /priority, weight: /weight } } }"#;
 
 /// The `id` of a message, to answer it by.
 fn id(seen: &Seen) -> Value {
@@ -265,9 +266,12 @@ fn arguments_that_a_target_declares_are_judged_with_the_tool() {
         let params = json!({"name": "set_priority", "arguments": arguments});
         ask(&world, &token, "tools/call", params).1
     };
-    assert!(call(json!({"priority": "low"}))["result"].is_object());
+    for arguments in [json!({"priority": "low"}), json!({"priority": "low", "weight": 10})] {
+        assert!(call(arguments.clone())["result"].is_object(), "{arguments}");
+    }
     for (arguments, code) in [
         (json!({"priority": "high"}), -32003),
+        (json!({"priority": "low", "weight": 11}), -32003),
         (json!({}), -32003),
         (json!({"Priority": "low"}), -32602),
         (json!({"priority": ["low"]}), -32602),
@@ -275,7 +279,7 @@ fn arguments_that_a_target_declares_are_judged_with_the_tool() {
         let answer = call(arguments.clone());
         assert_eq!(answer["error"]["code"], code, "{arguments} {answer}");
     }
-    assert_eq!(api.seen().len(), 1);
+    assert_eq!(api.seen().len(), 2);
 }
 
 #[test]

@@ -4,8 +4,10 @@
 //! * [`wire`] is the gRPC protocol (`proto/link.proto`), with the one form of an audit record.
 //! * [`snapshot`] is what a gateway decides by: workloads, targets, issuers, grants and policies.
 //! * [`resources`] reads the same things from YAML texts, with errors that show the line.
+//! * [`openapi`] reads what an API does from its own description.
 //! * [`record`] names a record and reads what names it.
 
+pub mod openapi;
 pub mod record;
 pub mod resources;
 pub mod snapshot;

@@ -1,12 +1,14 @@
 //! YAML texts in, a [`Snapshot`] out; or every mistake, with file, line, caret and what would be right.
 //!
-//! A file holds documents separated by `---`, each with a `kind`. Policies are `.cedar` files beside them.
+//! A file holds documents separated by `---`, each with a `kind`. Policies are `.cedar` files beside them, and OpenAPI
+//! documents, which targets name, `….openapi.yaml` and `….openapi.json`.
 
 use std::collections::BTreeSet;
 
 use serde::Deserialize;
 
-use crate::snapshot::{Grant, Grantee, Issuer, Login, Policy, Snapshot, Target, Workload};
+use crate::openapi;
+use crate::snapshot::{Grant, Grantee, Issuer, Login, Policy, Snapshot, System, Target, Workload};
 
 /// Greatest size of one resource file, in bytes.
 pub const FILE_BYTES_MAX: usize = 4 * 1024 * 1024;
@@ -46,6 +48,18 @@ struct Kinded {
     kind: String,
 }
 
+/// Whether a file of the folder is one of ours, by its name.
+pub fn is_read(name: &str) -> bool {
+    [".yaml", ".yml", ".cedar"].iter().any(|end| name.ends_with(end)) || is_description(name)
+}
+
+/// Whether it is an OpenAPI document.
+fn is_description(name: &str) -> bool {
+    [".openapi.yaml", ".openapi.yml", ".openapi.json"]
+        .iter()
+        .any(|end| name.ends_with(end))
+}
+
 /// Reads all files of a folder. Files that end in `.cedar` are policies, the rest YAML.
 ///
 /// Returns every error found, in file order, so that one run shows all there is to mend.
@@ -62,8 +76,17 @@ pub fn read(files: &[File]) -> Result<Snapshot, Vec<Error>> {
                 name: file.name.clone(),
                 text: file.text.clone(),
             });
-        } else {
+        } else if !is_description(&file.name) {
             read_yaml(file, &mut snapshot, &mut errors);
+        }
+    }
+    for target in &mut snapshot.targets {
+        if let Err(message) = describe(target, files) {
+            errors.push(Error::Inconsistent {
+                kind: "target",
+                name: target.name.clone(),
+                message,
+            });
         }
     }
     check_names(&snapshot, &mut errors);
@@ -72,6 +95,27 @@ pub fn read(files: &[File]) -> Result<Snapshot, Vec<Error>> {
     } else {
         Err(errors)
     }
+}
+
+/// Adds the operations of the document that a target names.
+fn describe(target: &mut Target, files: &[File]) -> Result<(), String> {
+    let System::Http(api) = &mut target.system else {
+        return Ok(());
+    };
+    let Some(name) = &api.openapi else {
+        return Ok(());
+    };
+    let file = files
+        .iter()
+        .find(|file| file.name == *name && is_description(name));
+    let file = file.ok_or_else(|| {
+        format!(
+            "has the `openapi` document `{name}`, and there is no such file; its name ends in `.openapi.yaml` or `.openapi.json`"
+        )
+    })?;
+    let operations = openapi::operations(&file.text).map_err(|message| format!("`{name}`: {message}"))?;
+    api.operations.extend(operations);
+    Ok(())
 }
 
 fn read_yaml(file: &File, snapshot: &mut Snapshot, errors: &mut Vec<Error>) {
@@ -410,6 +454,28 @@ mod tests {
             let told = mistakes(&api("a", &format!(", prefix: {prefix}")));
             assert!(told.contains("does not end with it"), "{told}");
         }
+    }
+
+    #[test]
+    fn a_target_does_what_its_document_says_and_what_is_written_beside_it() {
+        let file = |name: &str, text: &str| File {
+            name: name.into(),
+            text: text.into(),
+        };
+        let described = "openapi: 3.0.0\npaths: { /a: { get: { operationId: a } } }\n";
+        let own = ", openapi: x.openapi.json, operations: [{ name: b, method: GET, path: /b }]";
+        let files = [
+            file("resources.yaml", &api("a", own)),
+            file("x.openapi.json", described),
+            file("unused.openapi.yaml", "no document: ["),
+        ];
+        let snapshot = read(&files).unwrap();
+        let names = |operation: &crate::snapshot::Operation| operation.name.clone();
+        let found: Vec<String> = snapshot.targets[0].http().unwrap().operations.iter().map(names).collect();
+        assert_eq!(found, ["b", "a"]);
+        let errors = read(&files[..1]).unwrap_err();
+        assert!(errors[0].to_string().contains("there is no such file"), "{errors:?}");
+        assert!(files.iter().all(|file| is_read(&file.name)) && !is_read("package.json"));
     }
 
     #[test]

@@ -237,12 +237,80 @@ pub struct HttpTarget {
     /// The protocols that its requests may change to, such as `websocket`: of what follows the record has only sizes.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub upgrades: Vec<String>,
+    /// The file, beside this one, of the OpenAPI 3 document that says what it does: `….openapi.yaml` or `….openapi.json`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub openapi: Option<String>,
+    /// What it does, those of the document included; where there is any, nothing else is served.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub operations: Vec<Operation>,
+    /// Speaks gRPC and nothing else: its methods are operations, `package.Service.Method` with the tag `package.Service`.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub grpc: bool,
     /// What it is as an MCP server, if it is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mcp: Option<McpServer>,
     /// How much one workload may use of it at each gateway.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub budget: Option<Budget>,
+}
+
+/// One thing that an API does.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Operation {
+    /// As policies name it: the document's `operationId`, or the method and path where it has none.
+    pub name: String,
+    pub method: String,
+    /// With its parameters: `/v1/invoices/{id}`.
+    pub path: String,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tags: Vec<String>,
+    /// What policies see of a request; a parameter of the path is seen as text where nothing is said of it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub parameters: Vec<Parameter>,
+}
+
+/// What an operation is asked with.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Parameter {
+    pub name: String,
+    #[serde(rename = "in")]
+    pub place: Place,
+    #[serde(default)]
+    pub kind: ParameterKind,
+    #[serde(default)]
+    pub several: Several,
+}
+
+/// Where in a request a parameter is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Place {
+    Path,
+    Query,
+    Header,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ParameterKind {
+    #[default]
+    Text,
+    Integer,
+    Boolean,
+}
+
+/// Whether a parameter may have several values.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Several {
+    #[default]
+    No,
+    /// `state=a&state=b`.
+    Repeated,
+    /// `fields=a,b`.
+    Commas,
 }
 
 /// What one workload may use of a target at each gateway; what is absent is not bounded.

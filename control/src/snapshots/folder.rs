@@ -1,11 +1,12 @@
 //! The resources folder: its files as texts, read again when one of them may have changed.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use postern_link::resources::File;
+use postern_link::resources::{File, is_read};
 
 use super::Maker;
 use crate::config::Limits;
@@ -103,8 +104,7 @@ fn collect(folder: &Path, depth: usize, stamps: &mut Vec<Stamp>) -> io::Result<(
             }
             continue;
         }
-        let extension = path.extension().and_then(|extension| extension.to_str());
-        if matches!(extension, Some("yaml" | "yml" | "cedar")) {
+        if path.file_name().and_then(OsStr::to_str).is_some_and(is_read) {
             stamps.push(Stamp {
                 modified: metadata.modified()?,
                 bytes: metadata.len(),

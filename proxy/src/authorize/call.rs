@@ -1,14 +1,17 @@
-//! What an HTTP request asks of the policies: its method, on its path.
+//! What an HTTP request asks of the policies: its method, on its path or on the operation that it is.
 
 use std::cell::RefCell;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use aws_lc_rs::hmac;
 use postern_link::wire::{Effect as RecordedEffect, Record};
-use postern_policies::{Answer, Question, Resource};
+use postern_policies::{Answer, Attribute, Question, Resource};
 use quick_cache::{Equivalent, Weighter, unsync};
 
 use super::answered::{Answered, Asks, Verdict};
+use super::given::Given;
+use super::operations::Operation;
 use super::remembered::least_weight;
 use super::view::context;
 use super::{Authorizer, Permit, Recorder, View, ViewFacts};
@@ -76,6 +79,34 @@ pub struct Asked<'a> {
     /// In its [one spelling](postern_policies::path::normalised).
     pub path: &'a str,
     pub query: Option<&'a str>,
+    /// Where the target says what it does.
+    pub operation: Option<&'a Performed>,
+}
+
+/// An operation, with what a request gives it.
+#[derive(Clone, Debug)]
+pub struct Performed {
+    pub operation: Arc<Operation>,
+    pub given: Given,
+}
+
+impl Asked<'_> {
+    /// Whether rules look at more of it than method and path tell.
+    fn hangs_on_more(&self, view: &View) -> bool {
+        let reads = || view.slice.reads(self.method.name());
+        self.operation.is_some_and(|performed| {
+            performed.operation.hangs_on_more()
+                && (reads().contains(Attribute::Parameters) || reads().contains(Attribute::Numbers))
+        })
+    }
+
+    fn effect(&self) -> OnPath {
+        OnPath {
+            method: self.method,
+            path: self.path.into(),
+            performed: self.operation.cloned(),
+        }
+    }
 }
 
 /// The judgement of a method on a path under one view.
@@ -109,14 +140,29 @@ impl Call {
 pub(super) struct OnPath {
     pub(super) method: Method,
     pub(super) path: Box<str>,
+    pub(super) performed: Option<Performed>,
 }
 
 impl OnPath {
     fn resource<'a>(&'a self, facts: &'a ViewFacts) -> Resource<'a> {
-        Resource::Path {
-            target: &facts.target,
-            name: &self.path,
+        let target = &facts.target;
+        match &self.performed {
+            Some(Performed { operation, .. }) => Resource::Operation {
+                target,
+                name: &operation.name,
+                tags: &operation.tags,
+                path: &self.path,
+            },
+            None => Resource::Path {
+                target,
+                name: &self.path,
+            },
         }
+    }
+
+    /// As the first line of a request says it.
+    fn line(&self) -> String {
+        format!("{} {}", self.method.name(), self.path)
     }
 }
 
@@ -126,16 +172,24 @@ impl Asks for OnPath {
     }
 
     fn ask(&self, view: &View) -> Answer {
+        let mut context = context(&view.facts);
+        if let Some(Performed { given, .. }) = &self.performed {
+            context.parameters = Some(&given.texts);
+            context.numbers = Some(&given.numbers);
+        }
         view.slice.decide(&Question {
             action: self.action(),
             resource: self.resource(&view.facts),
-            context: context(&view.facts),
+            context,
             whole: false,
         })
     }
 
     fn words(&self) -> String {
-        format!("{} {}", self.action(), self.path)
+        match &self.performed {
+            Some(performed) => format!("{}, which is `{}`", self.line(), performed.operation.name),
+            None => self.line(),
+        }
     }
 
     fn recorded(&self, facts: &ViewFacts) -> RecordedEffect {
@@ -160,7 +214,10 @@ impl Authorizer {
         view: &View,
         asked: Asked<'_>,
     ) -> Result<Permit<Rc<Call>>, Refusal> {
-        let call = self.calls.of(view, asked, |call| self.text_part(call, None));
+        let call = match asked.hangs_on_more(view) {
+            true => self.judge_call(view, asked),
+            false => self.calls.of(view, asked, || self.judge_call(view, asked)),
+        };
         let answered = match call.answered.verdict {
             Verdict::Timed => Rc::new(Answered::now(view, std::iter::once(&call.effect))),
             Verdict::Permitted | Verdict::Refused(_) => call.answered.clone(),
@@ -177,8 +234,22 @@ impl Authorizer {
         Ok(Permit { entry, judged: call })
     }
 
+    /// Records that a request was refused before policies were asked.
+    pub fn refuse_call(&self, recorder: &Recorder, asked: Asked<'_>, refusal: Refusal) -> Refusal {
+        self.note_refused(recorder, [&self.text_part(&asked.effect(), asked.query), &[]], refusal)
+    }
+
+    fn judge_call(&self, view: &View, asked: Asked<'_>) -> Rc<Call> {
+        let effect = asked.effect();
+        Rc::new(Call {
+            part: self.text_part(&effect, None),
+            answered: Rc::new(Answered::of(view, std::iter::once(&effect))),
+            effect,
+        })
+    }
+
     fn text_part(&self, call: &OnPath, query: Option<&str>) -> Vec<u8> {
-        let mut text = call.words();
+        let mut text = call.line();
         let mut whole = text.clone();
         if let Some(query) = query {
             text.push_str("?…");
@@ -226,7 +297,7 @@ impl Calls {
         )))
     }
 
-    fn of(&self, view: &View, asked: Asked<'_>, part: impl FnOnce(&OnPath) -> Vec<u8>) -> Rc<Call> {
+    fn of(&self, view: &View, asked: Asked<'_>, judge: impl FnOnce() -> Rc<Call>) -> Rc<Call> {
         let key = KeyRef {
             view: view.id,
             method: asked.method,
@@ -235,15 +306,7 @@ impl Calls {
         if let Some(call) = self.0.borrow().get(&key) {
             return call.clone();
         }
-        let effect = OnPath {
-            method: asked.method,
-            path: asked.path.into(),
-        };
-        let call = Rc::new(Call {
-            part: part(&effect),
-            answered: Rc::new(Answered::of(view, std::iter::once(&effect))),
-            effect,
-        });
+        let call = judge();
         let key = Key {
             view: view.id,
             method: asked.method,

@@ -6,8 +6,10 @@
 
 mod answered;
 pub mod call;
+pub mod given;
 mod judged;
 pub mod offer;
+pub mod operations;
 mod recorder;
 mod remembered;
 mod rules;

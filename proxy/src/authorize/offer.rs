@@ -1,6 +1,5 @@
 //! What a request to an MCP server asks of the policies: to use what the server offers.
 
-use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use aws_lc_rs::hmac;
@@ -8,6 +7,7 @@ use postern_link::wire::{Effect as RecordedEffect, Record};
 use postern_policies::{Answer, Attribute, Question, Resource};
 
 use super::answered::{Answered, Asks, Verdict};
+use super::given::Given;
 use super::call::{Call, Method, OnPath};
 use super::view::context;
 use super::{Authorizer, Permit, Recorder, View, ViewFacts};
@@ -21,8 +21,8 @@ pub enum Offer {
     Server,
     Tool {
         name: String,
-        /// Of the arguments that the target declares those that are given, each as `name=value`.
-        arguments: BTreeSet<String>,
+        /// Of the arguments that the target declares those that are given.
+        given: Given,
     },
     Prompt(String),
     /// By its URI.
@@ -42,8 +42,9 @@ impl Offer {
 
     fn question<'a>(&'a self, view: &'a View) -> Question<'a> {
         let mut context = context(&view.facts);
-        if let Offer::Tool { arguments, .. } = self {
-            context.arguments = Some(arguments);
+        if let Offer::Tool { given, .. } = self {
+            context.arguments = Some(&given.texts);
+            context.numbers = Some(&given.numbers);
         }
         Question {
             action: "use",
@@ -118,6 +119,7 @@ impl Authorizer {
         let effect = OnPath {
             method: message.method,
             path: message.endpoint.into(),
+            performed: None,
         };
         let judged = Rc::new(Call::new(effect, Rc::new(answered), text));
         Ok(Permit { entry, judged })
@@ -131,7 +133,9 @@ impl Authorizer {
     /// Whether it may be used at all, if only with some arguments: for lists, which show no more.
     pub fn may_use(&self, view: &View, offer: &Offer) -> bool {
         let question = offer.question(view);
-        view.slice.decide(&question).permitted || view.slice.hangs_on(&question, Attribute::Arguments)
+        let mut unknown = [Attribute::Arguments, Attribute::Numbers].into_iter();
+        view.slice.decide(&question).permitted
+            || unknown.any(|attribute| view.slice.hangs_on(&question, attribute))
     }
 
     fn message_part(&self, message: &Message<'_>) -> Vec<u8> {

@@ -1,10 +1,14 @@
 //! What is decided by: one snapshot, with its policies indexed and its logins compiled. Immutable.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
+use hyper::HeaderMap;
 use postern_link::snapshot::{Assume, Grantee, HttpTarget, Snapshot, Target, Workload};
 use postern_policies::{Link, PolicySet, Source};
 
+use super::call::{Method, Performed};
+use super::operations::Operations;
 use crate::identity::Known;
 use crate::refusal::{Reason, Refusal};
 
@@ -14,6 +18,8 @@ pub struct Rules {
     pub snapshot: Snapshot,
     pub policies: PolicySet,
     pub known: Arc<Known>,
+    /// What APIs do, by their targets' names, where they say it.
+    operations: HashMap<String, Operations>,
 }
 
 /// Where a client may go: one target, one of its databases, one role, with the names still to be judged.
@@ -61,11 +67,23 @@ impl Rules {
             .map_err(|found| errors.extend(found.iter().map(ToString::to_string)))
             .ok();
         let known = Known::build(&snapshot).map_err(|found| errors.extend(found)).ok();
+        let mut operations = HashMap::new();
+        for target in &snapshot.targets {
+            let Some(api) = target.http() else { continue };
+            match Operations::of(api) {
+                Ok(found) => operations.extend(found.map(|found| (target.name.clone(), found))),
+                Err(found) => {
+                    let told = found.iter().map(|message| format!("target `{}`: {message}", target.name));
+                    errors.extend(told);
+                }
+            }
+        }
         match (policies, known) {
             (Some(policies), Some(known)) if errors.is_empty() => Ok(Rules {
                 snapshot,
                 policies,
                 known: Arc::new(known),
+                operations,
             }),
             _ => Err(errors),
         }
@@ -73,6 +91,23 @@ impl Rules {
 
     pub fn target(&self, name: &str) -> Option<&Target> {
         self.snapshot.targets.iter().find(|target| target.name == name)
+    }
+
+    /// The operation that a request to an API is, where the API says what it does, and what it is given.
+    pub fn performed(
+        &self,
+        target: &str,
+        method: Method,
+        path: &str,
+        query: Option<&str>,
+        headers: &HeaderMap,
+    ) -> Result<Option<Performed>, Refusal> {
+        let Some(operations) = self.operations.get(target) else {
+            return Ok(None);
+        };
+        let operation = operations.find(method, path)?;
+        let given = operation.given(path, query, headers)?;
+        Ok(Some(Performed { operation, given }))
     }
 
     /// The place a workload asks for, its names completed where they say nothing.

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use hyper::HeaderMap;
 use postern_policies::Run;
 use postern_sql::{Action, Catalogue, Detail, Effect, Object};
 use serde::{Deserialize, Serialize};
@@ -11,6 +12,7 @@ use super::call::{Method, OnPath};
 use super::statement::rejected;
 use super::words::detail_of;
 use super::{Asks, Place, Rules, View, ViewFacts};
+use crate::refusal::Refusal;
 
 /// What would be asked.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -94,7 +96,7 @@ pub fn what_if(
     };
     let effects = match asked {
         Asked::Request(request) => {
-            return match on_path(request) {
+            return match on_path(rules, &view, request) {
                 Ok(call) => judged(&view, &[call]),
                 Err(message) => rejected_for(message),
             };
@@ -164,8 +166,8 @@ fn answered(view: &View, effect: &impl Asks) -> EffectAnswer {
     }
 }
 
-/// The method on the path, in the spelling in which the path would be served; a query is not judged.
-fn on_path(request: &str) -> Result<OnPath, String> {
+/// The method on the path, in the spelling in which the path would be served, with what its query gives an operation.
+fn on_path(rules: &Rules, view: &View, request: &str) -> Result<OnPath, String> {
     let (method, path) = request
         .split_once(' ')
         .ok_or("a request is a method and a path: `POST /v1/invoices`")?;
@@ -173,10 +175,19 @@ fn on_path(request: &str) -> Result<OnPath, String> {
         let names = Method::ALL.map(Method::name).join(", ");
         format!("the method `{method}` is not served; there are: {names}")
     })?;
-    let path = path.split_once('?').map_or(path, |(path, _)| path);
+    let (path, query) = match path.split_once('?') {
+        Some((path, query)) => (path, Some(query)),
+        None => (path, None),
+    };
     let path = postern_policies::path::normalised(path).map_err(|fault| fault.to_string())?;
+    let said = |refusal: Refusal| match refusal.detail {
+        Some(detail) => format!("{}: {detail}", refusal.message),
+        None => refusal.message.into_owned(),
+    };
+    let performed = rules.performed(&view.facts.target, method, &path, query, &HeaderMap::new());
     Ok(OnPath {
         method,
+        performed: performed.map_err(said)?,
         path: path.into(),
     })
 }

@@ -37,6 +37,13 @@ const OF_THE_GATEWAY: [HeaderName; 9] = [
 /// Beginnings of names that proxies speak with.
 const OF_PROXIES: [&str; 5] = ["x-forwarded-", "x-client-cert", "x-ssl-", "x-envoy-", "postern-"];
 
+/// What some servers put in the place of the method that was judged.
+const OF_ANOTHER_METHOD: [HeaderName; 3] = [
+    HeaderName::from_static("x-http-method"),
+    HeaderName::from_static("x-http-method-override"),
+    HeaderName::from_static("x-method-override"),
+];
+
 /// What a target must know before it reads a body, so that it is no trailer (RFC 9110, section 6.5.1).
 const NO_TRAILERS: [HeaderName; 8] = [
     CACHE_CONTROL,
@@ -54,6 +61,10 @@ pub(super) fn to_target(mut headers: HeaderMap) -> Result<HeaderMap, Refusal> {
     if headers.keys().any(|name| name.as_str().contains('_')) {
         let message = "a header's name with `_` is read as another by some servers";
         return Err(Refusal::new(Reason::Malformed, message));
+    }
+    if OF_ANOTHER_METHOD.iter().any(|name| headers.contains_key(name)) {
+        let message = "a header that changes the method would pass by the rules of that method";
+        return Err(Refusal::new(Reason::Malformed, message).hint("send the request with the method itself"));
     }
     if !has_plain_length(&headers) {
         let message = "a request has one `Content-Length` at most, in digits";
@@ -187,9 +198,12 @@ mod tests {
     }
 
     #[test]
-    fn a_name_that_servers_read_as_another_is_refused() {
+    fn what_servers_read_as_another_name_or_method_is_refused() {
         assert!(to_target(headers(&[("x_forwarded_for", "a")])).is_err());
         assert!(to_target(headers(&[("content_length", "1")])).is_err());
+        for name in ["x-http-method", "X-HTTP-Method-Override", "x-method-override"] {
+            assert!(to_target(headers(&[(name, "DELETE")])).is_err(), "{name}");
+        }
     }
 
     #[test]

@@ -293,10 +293,10 @@ async fn pass_on<P: 'static>(
         .visit(identity, wanted.target, &rules)
         .map_err(outside)?;
     let view = visit.view(&rules, authorizer);
-    let head = headers::to_target(parts.headers);
-    let head = head.map_err(|refusal| authorizer.refuse(&visit.recorder, None, refusal))?;
+    let refused = |visit: &Visit, refusal| authorizer.refuse_call(&visit.recorder, wanted.asked(None), refusal);
+    let head = headers::to_target(parts.headers).map_err(|refusal| refused(&visit, refusal))?;
     let spending = visit.spend(wanted.api.budget.as_ref(), shared);
-    let spending = spending.map_err(|refusal| authorizer.refuse(&visit.recorder, None, refusal))?;
+    let spending = spending.map_err(|refusal| refused(&visit, refusal))?;
     let asking = Asking {
         connection,
         identity,
@@ -308,7 +308,10 @@ async fn pass_on<P: 'static>(
     if let Some(server) = &wanted.api.mcp {
         return mcp::pass_on(asking, &wanted, server, head, body).await;
     }
-    let permit = authorizer.permit_call(&asking.visit.recorder, &asking.view, wanted.asked())?;
+    let performed = wanted.performed(&rules, &head);
+    let performed = performed.map_err(|refusal| refused(&asking.visit, refusal))?;
+    let asked = wanted.asked(performed.as_ref());
+    let permit = authorizer.permit_call(&asking.visit.recorder, &asking.view, asked)?;
     let upload = |exchange| match body.take() {
         Some(body) => Upload::streamed(body, exchange),
         None => Upload::whole(Bytes::new(), exchange),

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use hyper::body::Body;
 use hyper::header::{CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
-use hyper::{Request, Response, StatusCode, Version};
+use hyper::{Method, Request, Response, StatusCode, Version};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
@@ -15,6 +15,8 @@ use super::relay::Answer;
 #[derive(Clone, Copy)]
 pub(super) struct Speaks {
     grpc: bool,
+    /// Takes no body: HTTP/2 has no other way to know that there is none (RFC 9113, section 8.1).
+    head_only: bool,
     /// HTTP/1.1, where a body that nobody reads must not be taken for the next request.
     leaves_body: bool,
 }
@@ -24,6 +26,7 @@ impl Speaks {
         let content_type = request.headers().get(CONTENT_TYPE);
         Speaks {
             grpc: content_type.is_some_and(|kind| kind.as_bytes().starts_with(b"application/grpc")),
+            head_only: request.method() == Method::HEAD,
             leaves_body: request.version() < Version::HTTP_2 && !request.body().is_end_stream(),
         }
     }
@@ -66,7 +69,8 @@ pub(super) fn response(refusal: &Refusal, speaks: Speaks) -> Response<Answer> {
         }
         response
     } else {
-        let mut response = Response::new(Answer::Whole(Some(problem(refusal, status))));
+        let problem = (!speaks.head_only).then(|| problem(refusal, status));
+        let mut response = Response::new(Answer::Whole(problem));
         *response.status_mut() = status;
         let kind = HeaderValue::from_static("application/problem+json");
         response.headers_mut().insert(CONTENT_TYPE, kind);

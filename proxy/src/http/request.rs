@@ -8,7 +8,7 @@ use postern_link::snapshot::{HttpTarget, HttpVersion, Target};
 use postern_policies::path;
 
 use crate::authorize::Rules;
-use crate::authorize::call::{Asked, Method};
+use crate::authorize::call::{Asked, Method, Performed};
 use crate::refusal::{Reason, Refusal};
 
 /// One request, as it will be judged and sent.
@@ -23,11 +23,24 @@ pub(super) struct Wanted<'r> {
 }
 
 impl Wanted<'_> {
-    pub(super) fn asked(&self) -> Asked<'_> {
+    /// The operation that it is, where the target says what it does, with what it is given by the head that the
+    /// target will see.
+    pub(super) fn performed(&self, rules: &Rules, head: &HeaderMap) -> Result<Option<Performed>, Refusal> {
+        rules.performed(
+            &self.target.name,
+            self.method,
+            &self.path,
+            self.query.as_deref(),
+            head,
+        )
+    }
+
+    pub(super) fn asked<'a>(&'a self, operation: Option<&'a Performed>) -> Asked<'a> {
         Asked {
             method: self.method,
             path: &self.path,
             query: self.query.as_deref(),
+            operation,
         }
     }
 }
@@ -70,10 +83,11 @@ pub(super) fn read<'r>(
         ));
     }
     let upgrade = upgrade(parts, method, api)?;
+    let method = if upgrade.is_some() { Method::Tunnel } else { method };
     Ok(Wanted {
         target,
         api,
-        method: if upgrade.is_some() { Method::Tunnel } else { method },
+        method,
         upgrade,
         path: path.to_owned(),
         query: parts.uri.query().map(query).transpose()?,

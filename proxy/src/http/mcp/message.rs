@@ -1,11 +1,12 @@
 //! What a client's message is and what it asks for (JSON-RPC 2.0; MCP of 2025-11-25 and 2026-07-28). What is not
 //! known here is refused.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use postern_link::snapshot::McpServer;
 use serde_json::{Map, Value};
 
+use crate::authorize::given::Given;
 use crate::authorize::offer::Offer;
 use crate::refusal::{Reason, Refusal};
 
@@ -210,8 +211,8 @@ impl Message {
             | ("server/discover", Revision::Of2026) => Offer::Server,
             ("tools/call", _) => {
                 let name = text("name")?;
-                let arguments = arguments(&name, params, server)?;
-                Offer::Tool { name, arguments }
+                let given = arguments(&name, params, server)?;
+                Offer::Tool { name, given }
             }
             ("prompts/get", _) => Offer::Prompt(text("name")?),
             ("resources/read", _) | ("resources/subscribe" | "resources/unsubscribe", Revision::Of2025) => {
@@ -288,24 +289,34 @@ fn listened(params: &Map<String, Value>) -> Result<Vec<Offer>, Fault> {
 }
 
 /// The arguments of a tool that its target declares, as policies see them.
-fn arguments(tool: &str, params: &Map<String, Value>, server: &McpServer) -> Result<BTreeSet<String>, Fault> {
-    let given = match field_of(params, "arguments")? {
-        None => return Ok(BTreeSet::new()),
-        Some(given @ Value::Object(_)) => given,
+fn arguments(tool: &str, params: &Map<String, Value>, server: &McpServer) -> Result<Given, Fault> {
+    let all = match field_of(params, "arguments")? {
+        None => return Ok(Given::default()),
+        Some(all @ Value::Object(_)) => all,
         Some(_) => return Err(invalid_params("`arguments` is no object")),
     };
     let declared = server.arguments.get(tool).unwrap_or(const { &BTreeMap::new() });
-    let mut found = BTreeSet::new();
+    let mut given = Given::default();
     for (name, pointer) in declared {
-        if let Some(value) = pointed(given, pointer)? {
-            found.insert(format!("{name}={value}"));
+        match pointed(all, pointer)? {
+            None | Some(Value::Null) => {}
+            Some(Value::String(text)) => given.put_text(name, text),
+            Some(value @ (Value::Bool(_) | Value::Number(_))) => match value.as_i64() {
+                Some(number) => given.put_number(name, number),
+                None => given.put_text(name, &value.to_string()),
+            },
+            Some(Value::Array(_) | Value::Object(_)) => {
+                return Err(invalid_params(
+                    "an argument that policies look at is neither a text nor a number, true nor false",
+                ));
+            }
         }
     }
-    Ok(found)
+    Ok(given)
 }
 
-/// The text of a value by its JSON pointer (RFC 6901). What is neither text, number nor yes or no is not judged.
-fn pointed(value: &Value, pointer: &str) -> Result<Option<String>, Fault> {
+/// A value by its JSON pointer (RFC 6901).
+fn pointed<'v>(value: &'v Value, pointer: &str) -> Result<Option<&'v Value>, Fault> {
     let mut found = value;
     for step in pointer.split('/').skip(1) {
         let step = step.replace("~1", "/").replace("~0", "~");
@@ -319,14 +330,7 @@ fn pointed(value: &Value, pointer: &str) -> Result<Option<String>, Fault> {
             None => return Ok(None),
         }
     }
-    match found {
-        Value::Null => Ok(None),
-        Value::String(text) => Ok(Some(text.clone())),
-        Value::Bool(_) | Value::Number(_) => Ok(Some(found.to_string())),
-        Value::Array(_) | Value::Object(_) => Err(invalid_params(
-            "an argument that policies look at is neither a text nor a number, true nor false",
-        )),
-    }
+    Ok(Some(found))
 }
 
 #[cfg(test)]
@@ -470,17 +474,23 @@ mod tests {
 
     #[test]
     fn declared_arguments_are_seen_and_no_spelling_hides_one() {
-        let arguments = |arguments: Value| {
+        let all = |arguments: Value| {
             let offers = offers(
                 Revision::Of2026,
                 "tools/call",
                 &json!({"name": "set", "arguments": arguments}),
             )?;
             match offers.into_iter().next() {
-                Some(Offer::Tool { arguments, .. }) => Ok(Vec::from_iter(arguments)),
+                Some(Offer::Tool { given, .. }) => Ok(given),
                 other => panic!("{other:?}"),
             }
         };
+        let arguments = |arguments: Value| all(arguments).map(|given| Vec::from_iter(given.texts));
+        let number = |value: Value| all(json!({"priority": value})).unwrap().numbers.get("priority").copied();
+        assert_eq!(number(json!(-7)), Some(-7));
+        for value in [json!("7"), json!(7.5), json!(7.0), json!(u64::MAX), json!(true)] {
+            assert_eq!(number(value.clone()), None, "{value}");
+        }
         let given = json!({"priority": "low", "a/b": [{"c": 7}], "other": 1});
         assert_eq!(arguments(given).unwrap(), ["deep=7", "priority=low"]);
         assert_eq!(arguments(json!({"priority": true})).unwrap(), ["priority=true"]);

@@ -148,7 +148,7 @@ type Made = fn(String) -> Offer;
 const LISTS: [(&str, &str, Made); 4] = [
     ("tools", "name", |name| Offer::Tool {
         name,
-        arguments: Default::default(),
+        given: Default::default(),
     }),
     ("prompts", "name", Offer::Prompt),
     ("resources", "uri", Offer::Resource),
