@@ -26,6 +26,7 @@ const ROLES_SQL: &str = include_str!("roles.sql");
 const SCHEMA_SQL: &str = include_str!("schema.sql");
 const RESOURCES: &str = include_str!("resources.yaml");
 const POLICIES: &str = include_str!("orders.cedar");
+const BACKOFFICE: &str = include_str!("backoffice.openapi.yaml");
 const CONFIG: &str = include_str!("postern.yaml");
 
 const OWNER_ID: &str = "90210";
@@ -91,6 +92,11 @@ pub fn resources(issuer: &Issuer, target: &str, api: &str) -> Result<String> {
 /// The policies, as they are.
 pub fn policies() -> &'static str {
     POLICIES
+}
+
+/// What the back office does, in OpenAPI's words.
+pub fn backoffice() -> &'static str {
+    BACKOFFICE
 }
 
 /// The configuration of both planes.
@@ -244,6 +250,10 @@ mod tests {
             File {
                 name: "orders.cedar".into(),
                 text: policies().to_owned(),
+            },
+            File {
+                name: "backoffice.openapi.yaml".into(),
+                text: backoffice().to_owned(),
             },
         ];
         let mut snapshot = postern_link::resources::read(&files).unwrap();
