@@ -339,5 +339,6 @@ fn also(resource: &Resource<'_>) -> Vec<(Kind, String)> {
     let path = Lineage::of(&Resource::Path { target, name: path });
     let paths = path.ancestors().chain([path.itself()]);
     let paths = paths.filter(|(kind, _)| *kind == Kind::Path);
-    tags.chain(paths.map(|(kind, id)| (kind, id.to_owned()))).collect()
+    tags.chain(paths.map(|(kind, id)| (kind, id.to_owned())))
+        .collect()
 }

@@ -183,7 +183,9 @@ impl Asked {
                 None if name == "columns" => asked.columns = Some(list(value)),
                 None if name == "arguments" => asked.arguments = Some(list(value)),
                 None if name == "parameters" => asked.parameters = list(value),
-                None if name == "numbers" => asked.numbers = list(value).iter().map(|pair| number(pair)).collect(),
+                None if name == "numbers" => {
+                    asked.numbers = list(value).iter().map(|pair| number(pair)).collect()
+                }
                 None if name == "tags" => asked.tags = list(value).into_iter().collect(),
                 None => drop(asked.fields.insert(name.to_owned(), decoded(value))),
             }

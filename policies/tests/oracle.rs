@@ -278,7 +278,10 @@ fn asked() -> impl Strategy<Value = Asked> {
                 columns,
                 rows_only,
                 filtered,
-                numbers: words.map(|word| ("id".to_owned(), word.len() as i64 - 3)).into_iter().collect(),
+                numbers: words
+                    .map(|word| ("id".to_owned(), word.len() as i64 - 3))
+                    .into_iter()
+                    .collect(),
                 words,
                 role,
                 source,

@@ -266,7 +266,10 @@ fn arguments_that_a_target_declares_are_judged_with_the_tool() {
         let params = json!({"name": "set_priority", "arguments": arguments});
         ask(&world, &token, "tools/call", params).1
     };
-    for arguments in [json!({"priority": "low"}), json!({"priority": "low", "weight": 10})] {
+    for arguments in [
+        json!({"priority": "low"}),
+        json!({"priority": "low", "weight": 10}),
+    ] {
         assert!(call(arguments.clone())["result"].is_object(), "{arguments}");
     }
     for (arguments, code) in [

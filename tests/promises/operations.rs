@@ -64,7 +64,10 @@ fn describe(world: &World, words: &str) {
     let now = fs::read_to_string(path).unwrap();
     let prefix = "prefix: /billing";
     assert_eq!(now.matches(prefix).count(), 1);
-    world.change("resources.yaml", &now.replace(prefix, &format!("{prefix}{words}")));
+    world.change(
+        "resources.yaml",
+        &now.replace(prefix, &format!("{prefix}{words}")),
+    );
 }
 
 #[test]
@@ -98,7 +101,12 @@ fn a_request_is_judged_as_the_operation_it_is_and_what_is_none_is_not_served() {
         // Another operation of the same tag or path.
         ("POST", "/v1/invoices/7/refund", &[], "403"),
         ("DELETE", "/v1/invoices/7", &[], "403"),
-        ("DELETE", "/v1/invoices/7", &["--header", "X-Dry-Run: false"], "403"),
+        (
+            "DELETE",
+            "/v1/invoices/7",
+            &["--header", "X-Dry-Run: false"],
+            "403",
+        ),
         ("GET", "/v1/invoices/42", &[], "403"),
         ("GET", "/v1/invoices?limit=101", &[], "403"),
         // No operation.
@@ -145,7 +153,9 @@ fn a_request_is_judged_as_the_operation_it_is_and_what_is_none_is_not_served() {
         let intents = world.records("kind=intent&workload=report");
         intents.iter().any(|intent| {
             intent["text"] == "POST /v1/invoices"
-                && intent["effects"].to_string().contains("Operation::\\\"billing/createInvoice\\\"")
+                && intent["effects"]
+                    .to_string()
+                    .contains("Operation::\\\"billing/createInvoice\\\"")
         })
     });
 }
@@ -168,7 +178,11 @@ fn a_refusal_names_the_operation_and_the_rule_that_would_allow_it_and_can_says_t
         for (request, code, words) in [
             ("POST /v1/invoices", 0, "one"),
             ("GET /v1/invoices?limit=10", 0, "reads"),
-            ("GET /v1/invoices?limit=1000", 3, "Operation::\"billing/listInvoices\""),
+            (
+                "GET /v1/invoices?limit=1000",
+                3,
+                "Operation::\"billing/listInvoices\"",
+            ),
             ("GET /v1/invoices/42", 3, "not-42"),
             ("PATCH /v1/invoices", 3, "no operation `PATCH /v1/invoices`"),
             ("GET /v1/invoices?limit=many", 3, "a whole number"),
@@ -189,7 +203,11 @@ fn a_description_that_leaves_something_open_is_told_and_the_last_one_stays() {
     let unclear = DOCUMENT.replace("/secrets/{id}", "/{kind}/mine");
     fs::write(&document, &unclear).unwrap();
     let check = |words: &str| {
-        let output = world.postern(&["check", "--config", world.folder.join("postern.yaml").to_str().unwrap()]);
+        let output = world.postern(&[
+            "check",
+            "--config",
+            world.folder.join("postern.yaml").to_str().unwrap(),
+        ]);
         let said = String::from_utf8(output.stdout).unwrap();
         assert!(said.contains(words), "{said}");
     };

@@ -102,7 +102,10 @@ impl Machine {
         let resources = sample::resources(&issuer, &cluster.address(), &api.address.to_string())?;
         write(&data.join("resources/resources.yaml"), &resources)?;
         write(&data.join("resources/orders.cedar"), sample::policies())?;
-        write(&data.join("resources/backoffice.openapi.yaml"), sample::backoffice())?;
+        write(
+            &data.join("resources/backoffice.openapi.yaml"),
+            sample::backoffice(),
+        )?;
 
         let mut tried = 0;
         let (planes, places) = loop {

@@ -471,10 +471,19 @@ mod tests {
         ];
         let snapshot = read(&files).unwrap();
         let names = |operation: &crate::snapshot::Operation| operation.name.clone();
-        let found: Vec<String> = snapshot.targets[0].http().unwrap().operations.iter().map(names).collect();
+        let found: Vec<String> = snapshot.targets[0]
+            .http()
+            .unwrap()
+            .operations
+            .iter()
+            .map(names)
+            .collect();
         assert_eq!(found, ["b", "a"]);
         let errors = read(&files[..1]).unwrap_err();
-        assert!(errors[0].to_string().contains("there is no such file"), "{errors:?}");
+        assert!(
+            errors[0].to_string().contains("there is no such file"),
+            "{errors:?}"
+        );
         assert!(files.iter().all(|file| is_read(&file.name)) && !is_read("package.json"));
     }
 

@@ -236,7 +236,11 @@ impl Authorizer {
 
     /// Records that a request was refused before policies were asked.
     pub fn refuse_call(&self, recorder: &Recorder, asked: Asked<'_>, refusal: Refusal) -> Refusal {
-        self.note_refused(recorder, [&self.text_part(&asked.effect(), asked.query), &[]], refusal)
+        self.note_refused(
+            recorder,
+            [&self.text_part(&asked.effect(), asked.query), &[]],
+            refusal,
+        )
     }
 
     fn judge_call(&self, view: &View, asked: Asked<'_>) -> Rc<Call> {

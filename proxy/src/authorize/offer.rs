@@ -7,8 +7,8 @@ use postern_link::wire::{Effect as RecordedEffect, Record};
 use postern_policies::{Answer, Attribute, Question, Resource};
 
 use super::answered::{Answered, Asks, Verdict};
-use super::given::Given;
 use super::call::{Call, Method, OnPath};
+use super::given::Given;
 use super::view::context;
 use super::{Authorizer, Permit, Recorder, View, ViewFacts};
 use crate::audit;

@@ -73,7 +73,9 @@ impl Rules {
             match Operations::of(api) {
                 Ok(found) => operations.extend(found.map(|found| (target.name.clone(), found))),
                 Err(found) => {
-                    let told = found.iter().map(|message| format!("target `{}`: {message}", target.name));
+                    let told = found
+                        .iter()
+                        .map(|message| format!("target `{}`: {message}", target.name));
                     errors.extend(told);
                 }
             }

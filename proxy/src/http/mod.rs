@@ -7,7 +7,7 @@
 
 mod connect;
 mod headers;
-mod mcp;
+pub mod mcp;
 mod pool;
 mod refusal;
 mod relay;
@@ -293,7 +293,8 @@ async fn pass_on<P: 'static>(
         .visit(identity, wanted.target, &rules)
         .map_err(outside)?;
     let view = visit.view(&rules, authorizer);
-    let refused = |visit: &Visit, refusal| authorizer.refuse_call(&visit.recorder, wanted.asked(None), refusal);
+    let refused =
+        |visit: &Visit, refusal| authorizer.refuse_call(&visit.recorder, wanted.asked(None), refusal);
     let head = headers::to_target(parts.headers).map_err(|refusal| refused(&visit, refusal))?;
     let spending = visit.spend(wanted.api.budget.as_ref(), shared);
     let spending = spending.map_err(|refusal| refused(&visit, refusal))?;

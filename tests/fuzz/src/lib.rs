@@ -7,10 +7,16 @@ use std::task::{Context, Poll, Waker};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use postern_link::resources;
+use hyper::header::{HeaderMap, HeaderName, HeaderValue};
+use postern_link::snapshot::Target as Protected;
 use postern_link::wire::Record;
+use postern_link::{openapi, resources};
+use postern_policies::path::normalised;
 use postern_proxy::audit::spool;
+use postern_proxy::authorize::call::Method;
+use postern_proxy::authorize::operations::Operations;
 use postern_proxy::config::Limits;
+use postern_proxy::http::mcp::message::{Message, Revision};
 use postern_proxy::identity::{Error, Identities, Identity};
 use postern_proxy::postgres::scram::Exchange;
 use postern_proxy::postgres::{message, settings};
@@ -26,7 +32,7 @@ const NOW_MS: i64 = 1_800_000_000_000;
 pub type Target = fn(&[u8]);
 
 /// Each target by its name, which is that of its corpus too.
-pub const ALL: [(&str, Target); 9] = [
+pub const ALL: [(&str, Target); 13] = [
     ("client", client),
     ("server", server),
     ("startup", startup),
@@ -36,6 +42,10 @@ pub const ALL: [(&str, Target); 9] = [
     ("certificate", certificate),
     ("spool_file", spool_file),
     ("config", config),
+    ("path", path),
+    ("request", request),
+    ("description", description),
+    ("mcp_message", mcp_message),
 ];
 
 /// A client's messages: each that is read ends where its header says, and every text in it is whole.
@@ -198,6 +208,124 @@ pub fn config(bytes: &[u8]) {
             text: text.to_owned(),
         };
         let _ = resources::read(&[file]);
+    }
+}
+
+/// A path has one spelling, which means the same bytes and nothing that servers resolve.
+pub fn path(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else {
+        return;
+    };
+    let Ok(spelled) = normalised(text) else {
+        return;
+    };
+    assert_eq!(normalised(&spelled).as_deref(), Ok(&*spelled));
+    assert_eq!(decoded(&spelled), decoded(text));
+    let segments: Vec<Vec<u8>> = spelled.split('/').map(decoded).collect();
+    let (last, others) = segments.split_last().expect("at least one");
+    assert!(
+        others.iter().skip(1).all(|segment| !segment.is_empty()),
+        "{spelled}"
+    );
+    for segment in others.iter().chain([last]) {
+        assert!(!matches!(&**segment, b"." | b".."), "{spelled}");
+        assert!(
+            !segment.iter().any(|byte| b"/\\;%\0\r\n".contains(byte)),
+            "{spelled}"
+        );
+    }
+}
+
+fn decoded(text: &str) -> Vec<u8> {
+    let mut bytes = text.bytes();
+    let mut decoded = Vec::new();
+    while let Some(byte) = bytes.next() {
+        let digits: Vec<u8> = match byte {
+            b'%' => bytes.by_ref().take(2).collect(),
+            _ => Vec::new(),
+        };
+        let number = std::str::from_utf8(&digits)
+            .ok()
+            .and_then(|digits| u8::from_str_radix(digits, 16).ok());
+        decoded.push(number.unwrap_or(byte));
+    }
+    decoded
+}
+
+/// `METHOD /path?query`, and headers in further lines: it is one operation or none, and gives what that declares.
+pub fn request(bytes: &[u8]) {
+    let mut lines = bytes.split(|byte| *byte == b'\n');
+    let line = lines.next().and_then(|line| std::str::from_utf8(line).ok());
+    let Some((method, wanted)) = line.and_then(|line| line.split_once(' ')) else {
+        return;
+    };
+    let (path, query) = wanted
+        .split_once('?')
+        .map_or((wanted, None), |(path, query)| (path, Some(query)));
+    let (Some(method), Ok(path)) = (Method::named(method), normalised(path)) else {
+        return;
+    };
+    let mut headers = HeaderMap::new();
+    for line in lines {
+        let mut parts = line.splitn(2, |byte| *byte == b':');
+        let name = parts.next().and_then(|name| HeaderName::from_bytes(name).ok());
+        let value = parts.next().and_then(|value| HeaderValue::from_bytes(value).ok());
+        if let (Some(name), Some(value)) = (name, value) {
+            headers.append(name, value);
+        }
+    }
+    let Ok(operation) = operations().find(method, &path) else {
+        return;
+    };
+    let Ok(given) = operation.given(&path, query, &headers) else {
+        return;
+    };
+    const DECLARED: [&str; 6] = ["id=", "limit=", "state=", "fields=", "force=", "X-Dry-Run="];
+    for text in &given.texts {
+        assert!(DECLARED.iter().any(|name| text.starts_with(name)), "{text}");
+    }
+    for (name, number) in &given.numbers {
+        assert!(given.texts.contains(&format!("{name}={number}")), "{name}");
+    }
+    // No value hides behind another of its name.
+    let limits = given.texts.iter().filter(|text| text.starts_with("limit="));
+    assert!(limits.count() <= 1);
+}
+
+fn operations() -> &'static Operations {
+    static OPERATIONS: OnceLock<Operations> = OnceLock::new();
+    OPERATIONS.get_or_init(|| {
+        let text = include_str!("../corpus/description/billing");
+        described(text).expect("a description that holds")
+    })
+}
+
+fn described(text: &str) -> Option<Operations> {
+    let operations = openapi::operations(text).ok()?;
+    let target = serde_json::json!({
+        "name": "a", "http": {"address": "a:1", "credential": "c", "operations": operations}
+    });
+    let target: Protected = serde_json::from_value(target).expect("what is written is read");
+    Operations::of(target.http()?).ok().flatten()
+}
+
+/// An OpenAPI document: what is made of it holds, or is told.
+pub fn description(bytes: &[u8]) {
+    if let Ok(text) = std::str::from_utf8(bytes) {
+        described(text);
+    }
+}
+
+/// A message of MCP: what is read of it, all read alike.
+pub fn mcp_message(bytes: &[u8]) {
+    let Ok(message) = Message::read(bytes) else {
+        return;
+    };
+    assert!(serde_json::from_slice::<serde_json::Value>(bytes).is_ok());
+    let server = serde_json::json!({"arguments": {"set": {"priority": "/priority", "deep": "/a~1b/0/c"}}});
+    let server = serde_json::from_value(server).expect("a server");
+    for revision in Revision::ALL {
+        let _ = message.offers(revision, &server);
     }
 }
 

@@ -130,9 +130,8 @@ fn put(
     method: Method,
     operation: Arc<Operation>,
 ) -> Result<(), String> {
-    let is_same = |known: &&mut Described| {
-        known.template.contains(&template) && template.contains(&known.template)
-    };
+    let is_same =
+        |known: &&mut Described| known.template.contains(&template) && template.contains(&known.template);
     let Some(known) = alike.iter_mut().find(is_same) else {
         let methods = vec![(method, operation)];
         alike.push(Described { template, methods });

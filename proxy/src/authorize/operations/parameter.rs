@@ -147,7 +147,8 @@ impl Operation {
             let meant = self.parameters.iter().find(|parameter| {
                 parameter.place == Placed::Query && parameter.name.eq_ignore_ascii_case(stem)
             });
-            let is_declared = |parameter: &Parameter| parameter.place == Placed::Query && parameter.name == name;
+            let is_declared =
+                |parameter: &Parameter| parameter.place == Placed::Query && parameter.name == name;
             if let Some(meant) = meant
                 && !self.parameters.iter().any(is_declared)
             {

@@ -123,7 +123,9 @@ impl Segment {
         let Some((_, after)) = &self.open else {
             return (self.before == said).then_some("");
         };
-        let value = said.strip_prefix(self.before.as_str())?.strip_suffix(after.as_str())?;
+        let value = said
+            .strip_prefix(self.before.as_str())?
+            .strip_suffix(after.as_str())?;
         (!value.is_empty()).then_some(value)
     }
 
@@ -149,4 +151,3 @@ impl Segment {
         }
     }
 }
-

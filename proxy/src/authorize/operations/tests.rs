@@ -52,10 +52,17 @@ fn a_request_is_the_narrowest_operation_that_means_its_path() {
         ("GET /v1/invoices/mine", "GET /v1/invoices/mine"),
         ("GET /v1/invoices/42.pdf", "GET /v1/invoices/{id}.pdf"),
         ("POST /v1/invoices/42:pay", "POST /v1/invoices/{id}:pay"),
-        ("GET /v1/invoices/42/lines/7", "GET /v1/invoices/{id}/lines/{line}"),
+        (
+            "GET /v1/invoices/42/lines/7",
+            "GET /v1/invoices/{id}/lines/{line}",
+        ),
         ("GET /", "GET /"),
     ] {
-        assert_eq!(found(&operations, request).as_deref(), Some(operation), "{request}");
+        assert_eq!(
+            found(&operations, request).as_deref(),
+            Some(operation),
+            "{request}"
+        );
     }
     for request in [
         "PUT /v1/invoices",
@@ -86,7 +93,10 @@ fn what_a_description_leaves_open_is_not_loaded() {
         ),
         (&[("GET", "/a{x}"), ("GET", "/{x}b")], "neither is the narrower"),
         (&[("GET", "/a/{x}"), ("POST", "/a/{y}")], "write both alike"),
-        (&[("GET", "/a"), ("GET", "/a")], "its name is empty, or another's too"),
+        (
+            &[("GET", "/a"), ("GET", "/a")],
+            "its name is empty, or another's too",
+        ),
         (&[("GET", "/{x}-{y}")], "one `{parameter}` at most"),
         (&[("GET", "/a}")], "one `{parameter}` at most"),
         (&[("GET", "/{}")], "one `{parameter}` at most"),
@@ -99,13 +109,16 @@ fn what_a_description_leaves_open_is_not_loaded() {
         let told = told(given);
         assert!(told.contains(message), "{given:?}: {told}");
     }
-    let both = json!({"name": "a", "method": "GET", "path": "/{id}", "parameters": [{"name": "ID", "in": "query"}]});
+    let both =
+        json!({"name": "a", "method": "GET", "path": "/{id}", "parameters": [{"name": "ID", "in": "query"}]});
     let told = Operations::of(&api(&json!({"operations": [both]}))).unwrap_err();
     assert!(told[0].contains("no rule could tell them apart"), "{told:?}");
-    let none = json!({"name": "a", "method": "GET", "path": "/", "parameters": [{"name": "id", "in": "path"}]});
+    let none =
+        json!({"name": "a", "method": "GET", "path": "/", "parameters": [{"name": "id", "in": "path"}]});
     let told = Operations::of(&api(&json!({"operations": [none]}))).unwrap_err();
     assert!(told[0].contains("the path has no parameter `id`"), "{told:?}");
-    let alike = json!([{"name": "a", "method": "GET", "path": "/"}, {"name": "b", "method": "GET", "path": "/"}]);
+    let alike =
+        json!([{"name": "a", "method": "GET", "path": "/"}, {"name": "b", "method": "GET", "path": "/"}]);
     let told = Operations::of(&api(&json!({"operations": alike}))).unwrap_err();
     assert!(told[0].contains("another operation has its method"), "{told:?}");
     for more in [
@@ -121,7 +134,9 @@ fn what_a_description_leaves_open_is_not_loaded() {
 fn a_path_of_grpc_is_a_method_of_a_service_and_nothing_else_is() {
     let operations = Operations::of(&api(&json!({"grpc": true, "protocol": "h2"})));
     let operations = operations.unwrap().unwrap();
-    let operation = operations.find(Method::Post, "/billing.v1.Invoices/Create").unwrap();
+    let operation = operations
+        .find(Method::Post, "/billing.v1.Invoices/Create")
+        .unwrap();
     assert_eq!(operation.name, "billing.v1.Invoices.Create");
     assert_eq!(operation.tags, ["billing.v1.Invoices"]);
     for request in [
@@ -152,7 +167,10 @@ fn given(operation: &Operation, path: &str, query: &str, headers: &[(&str, &str)
     let given = operation.given(path, (!query.is_empty()).then_some(query), &map);
     let given = given.map_err(|refusal| refusal.detail.unwrap_or(refusal.message).into_owned())?;
     let texts = given.texts.into_iter().collect::<Vec<_>>().join(" ");
-    let numbers = given.numbers.iter().map(|(name, number)| format!(" {name}:{number}"));
+    let numbers = given
+        .numbers
+        .iter()
+        .map(|(name, number)| format!(" {name}:{number}"));
     Ok(texts + &numbers.collect::<String>())
 }
 
@@ -168,14 +186,28 @@ fn rules_see_what_is_declared_and_nothing_else() {
         ("/v1/42/x", "", &[][..], "id=42"),
         ("/v1/a%20b/x", "", &[], "id=a b"),
         ("/v1/1/x", "limit=10", &[], "id=1 limit=10 limit:10"),
-        ("/v1/1/x", "limit=-10&&other=a+b%zz", &[], "id=1 limit=-10 limit:-10"),
+        (
+            "/v1/1/x",
+            "limit=-10&&other=a+b%zz",
+            &[],
+            "id=1 limit=-10 limit:-10",
+        ),
         ("/v1/1/x", "li%6Dit=1%30", &[], "id=1 limit=10 limit:10"),
-        ("/v1/1/x", "state=b&state=a%20c&state", &[], "id=1 state= state=a c state=b"),
+        (
+            "/v1/1/x",
+            "state=b&state=a%20c&state",
+            &[],
+            "id=1 state= state=a c state=b",
+        ),
         ("/v1/1/x", "fields=b,a%2Cc", &[], "fields=a,c fields=b id=1"),
         ("/v1/1/x", "", &[("x-dry-run", " true ")], "X-Dry-Run=true id=1"),
         ("/v1/1/x", "x-dry-run=true&id=2", &[("limit", "5")], "id=1"),
     ] {
-        assert_eq!(given(&operation, path, query, headers).as_deref(), Ok(seen), "{query}");
+        assert_eq!(
+            given(&operation, path, query, headers).as_deref(),
+            Ok(seen),
+            "{query}"
+        );
     }
 }
 

@@ -14,7 +14,7 @@ use super::json::{self, folded};
 
 /// The revisions that are served.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Revision {
+pub enum Revision {
     /// Sessions, streams that clients open, servers that ask.
     Of2025,
     /// Each request for itself.
@@ -22,22 +22,22 @@ pub(super) enum Revision {
 }
 
 impl Revision {
-    pub(super) const ALL: [Revision; 2] = [Revision::Of2025, Revision::Of2026];
+    pub const ALL: [Revision; 2] = [Revision::Of2025, Revision::Of2026];
 
-    pub(super) fn name(self) -> &'static str {
+    pub fn name(self) -> &'static str {
         match self {
             Revision::Of2025 => "2025-11-25",
             Revision::Of2026 => "2026-07-28",
         }
     }
 
-    pub(super) fn named(name: &str) -> Option<Revision> {
+    pub fn named(name: &str) -> Option<Revision> {
         Revision::ALL.into_iter().find(|revision| revision.name() == name)
     }
 }
 
 /// The codes of errors (JSON-RPC 2.0, section 5.1; MCP of 2026-07-28, error codes).
-pub(super) mod code {
+pub mod code {
     pub const PARSE: i32 = -32700;
     pub const INVALID_REQUEST: i32 = -32600;
     pub const METHOD_NOT_FOUND: i32 = -32601;
@@ -52,13 +52,13 @@ pub(super) mod code {
 
 /// Why a message is not passed on, in JSON-RPC's words.
 #[derive(Debug)]
-pub(super) struct Fault {
-    pub(super) code: i32,
-    pub(super) refusal: Refusal,
+pub struct Fault {
+    pub code: i32,
+    pub refusal: Refusal,
 }
 
 impl Fault {
-    pub(super) fn new(code: i32, message: impl Into<std::borrow::Cow<'static, str>>) -> Fault {
+    pub fn new(code: i32, message: impl Into<std::borrow::Cow<'static, str>>) -> Fault {
         let reason = match code {
             code::METHOD_NOT_FOUND | code::UNSUPPORTED_VERSION => Reason::Unsupported,
             _ => Reason::Malformed,
@@ -83,7 +83,7 @@ impl From<Refusal> for Fault {
 
 /// One message of a client.
 #[derive(Debug, PartialEq)]
-pub(super) enum Message {
+pub enum Message {
     Request {
         id: Value,
         method: String,
@@ -98,7 +98,7 @@ pub(super) enum Message {
 }
 
 impl Message {
-    pub(super) fn read(bytes: &[u8]) -> Result<Message, Fault> {
+    pub fn read(bytes: &[u8]) -> Result<Message, Fault> {
         let invalid = |message: &'static str| Fault::new(code::INVALID_REQUEST, message);
         let value = json::read(bytes).map_err(|error| {
             let mut fault = Fault::new(code::PARSE, "the message is no JSON that all read alike");
@@ -148,21 +148,21 @@ impl Message {
         })
     }
 
-    pub(super) fn id(&self) -> Option<&Value> {
+    pub fn id(&self) -> Option<&Value> {
         match self {
             Message::Request { id, .. } => Some(id),
             Message::Notification { .. } | Message::Response => None,
         }
     }
 
-    pub(super) fn method(&self) -> Option<&str> {
+    pub fn method(&self) -> Option<&str> {
         match self {
             Message::Request { method, .. } | Message::Notification { method, .. } => Some(method),
             Message::Response => None,
         }
     }
 
-    pub(super) fn params(&self) -> Option<&Map<String, Value>> {
+    pub fn params(&self) -> Option<&Map<String, Value>> {
         match self {
             Message::Request { params, .. } | Message::Notification { params, .. } => Some(params),
             Message::Response => None,
@@ -170,7 +170,7 @@ impl Message {
     }
 
     /// What is named by it, as `Mcp-Name` says it beside.
-    pub(super) fn name(&self) -> Option<&str> {
+    pub fn name(&self) -> Option<&str> {
         let field = match self.method()? {
             "tools/call" | "prompts/get" => "name",
             "resources/read" => "uri",
@@ -180,7 +180,7 @@ impl Message {
     }
 
     /// Everything that it would use.
-    pub(super) fn offers(&self, revision: Revision, server: &McpServer) -> Result<Vec<Offer>, Fault> {
+    pub fn offers(&self, revision: Revision, server: &McpServer) -> Result<Vec<Offer>, Fault> {
         let (method, params) = match self {
             Message::Request { method, params, .. } => (method.as_str(), params),
             Message::Notification { method, .. } => {
@@ -486,7 +486,13 @@ mod tests {
             }
         };
         let arguments = |arguments: Value| all(arguments).map(|given| Vec::from_iter(given.texts));
-        let number = |value: Value| all(json!({"priority": value})).unwrap().numbers.get("priority").copied();
+        let number = |value: Value| {
+            all(json!({"priority": value}))
+                .unwrap()
+                .numbers
+                .get("priority")
+                .copied()
+        };
         assert_eq!(number(json!(-7)), Some(-7));
         for value in [json!("7"), json!(7.5), json!(7.0), json!(u64::MAX), json!(true)] {
             assert_eq!(number(value.clone()), None, "{value}");

@@ -5,7 +5,7 @@
 
 mod events;
 mod json;
-mod message;
+pub mod message;
 mod reply;
 mod session;
 
