@@ -119,7 +119,7 @@ fn path_fault(id: &str) -> Option<String> {
     if let Some(fault) = fault(Kind::Target, target) {
         return Some(fault);
     }
-    match path::normalised(path) {
+    match path::with_encoded_slashes(path) {
         Err(why) => Some(format!("no request is served that has this path: {why}")),
         Ok(spelled) if spelled != path => Some(format!("write the id as `{target}:{spelled}`")),
         Ok(_) => None,

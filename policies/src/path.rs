@@ -34,26 +34,41 @@ pub enum Fault {
 
 /// The one spelling of a path: what may stand for itself does, and hexadecimal digits are capital.
 pub fn normalised(path: &str) -> Result<Cow<'_, str>, Fault> {
+    with_slashes(path, false)
+}
+
+/// The same where a name may have a slash in it, written `%2F`, for servers that leave it so.
+pub fn with_encoded_slashes(path: &str) -> Result<Cow<'_, str>, Fault> {
+    with_slashes(path, true)
+}
+
+fn with_slashes(path: &str, encoded: bool) -> Result<Cow<'_, str>, Fault> {
     if !path.starts_with('/') {
         return Err(Fault::NoSlash);
     }
-    let spelled = spelled(path)?;
+    let spelled = spelled(path, encoded)?;
     let count = spelled.split('/').skip(1).count();
     if count > SEGMENTS_MAX {
         return Err(Fault::TooManySegments);
     }
     for (number, segment) in spelled.split('/').skip(1).enumerate() {
-        match segment {
-            // A slash at the end is a name of its own.
-            "" if number + 1 < count => return Err(Fault::EmptySegment),
-            "." | ".." => return Err(Fault::DotSegment),
-            _ => {}
+        // A slash at the end is a name of its own.
+        if segment.is_empty() && number + 1 == count {
+            continue;
+        }
+        // Whoever decodes too early is led nowhere else.
+        for name in segment.split("%2F") {
+            match name {
+                "" => return Err(Fault::EmptySegment),
+                "." | ".." => return Err(Fault::DotSegment),
+                _ => {}
+            }
         }
     }
     Ok(spelled)
 }
 
-fn spelled(path: &str) -> Result<Cow<'_, str>, Fault> {
+fn spelled(path: &str, slashes: bool) -> Result<Cow<'_, str>, Fault> {
     let plain = |byte: u8| byte == b'/' || stands_for_itself(byte);
     if path.bytes().all(plain) {
         return Ok(Cow::Borrowed(path));
@@ -65,6 +80,7 @@ fn spelled(path: &str) -> Result<Cow<'_, str>, Fault> {
         if byte == b'%' {
             let byte = digit(bytes.next())? << 4 | digit(bytes.next())?;
             match byte {
+                b'/' if slashes => encoded.push(byte),
                 b'/' | b'\\' | b'%' | b';' => return Err(Fault::EncodedDelimiter),
                 _ if stands_for_itself(byte) => {
                     put_encoded(&mut encoded, &mut spelled)?;
@@ -185,6 +201,35 @@ mod tests {
             ("/a%FF", Fault::NotUtf8),
         ] {
             assert_eq!(normalised(path), Err(fault), "{path}");
+        }
+    }
+
+    #[test]
+    fn a_name_with_a_slash_in_it_leads_nowhere_else() {
+        for (written, path) in [
+            ("/projects/a%2fb", "/projects/a%2Fb"),
+            ("/a%2Fb%2Fc/d", "/a%2Fb%2Fc/d"),
+            ("/%C3%A9%2F%41", "/%C3%A9%2FA"),
+            ("/a/b/", "/a/b/"),
+        ] {
+            assert_eq!(with_encoded_slashes(written).unwrap(), path, "{written}");
+            assert_eq!(with_encoded_slashes(path).unwrap(), path, "{written}");
+        }
+        for (path, fault) in [
+            ("/a%2F..%2Fb", Fault::DotSegment),
+            ("/%2E%2E%2Fb", Fault::DotSegment),
+            ("/a%2F.", Fault::DotSegment),
+            ("/%2Fetc", Fault::EmptySegment),
+            ("/a%2F%2Fb", Fault::EmptySegment),
+            ("/a%2F", Fault::EmptySegment),
+            ("/a/%2F", Fault::EmptySegment),
+            ("/a%252Fb", Fault::EncodedDelimiter),
+            ("/a%5Cb", Fault::EncodedDelimiter),
+            ("/a%3Bb", Fault::EncodedDelimiter),
+            ("/a//b", Fault::EmptySegment),
+            ("%2Fa", Fault::NoSlash),
+        ] {
+            assert_eq!(with_encoded_slashes(path), Err(fault), "{path}");
         }
     }
 

@@ -221,6 +221,37 @@ fn a_description_that_leaves_something_open_is_told_and_the_last_one_stays() {
 }
 
 #[test]
+fn a_name_with_a_slash_in_it_is_one_name_where_the_target_takes_it_so_and_no_path_elsewhere() {
+    const OF_ONE: &str = r#"
+permit (principal, action == Postern::Action::"GET", resource == Postern::Path::"billing:/projects/a%2Fb");
+permit (principal, action == Postern::Action::"GET", resource in Postern::Path::"billing:/groups/a");
+"#;
+    let api = Api::start(|seen| answer("200 OK", seen.line()));
+    let world = house(&api, BEARER, OF_ONE, "");
+    let token = world.token("report", &[]);
+    let asked = |path: &str| curl(&world, Login::Token(&token), &[&format!("{{url}}/billing{path}")]);
+    assert_eq!(asked("/projects/a%2Fb").status, "400");
+    describe(&world, ", encoded_slashes: true");
+    let served = asked("/projects/a%2fb");
+    assert_eq!(
+        (&*served.status, &*served.body),
+        ("200", "GET /projects/a%2Fb HTTP/1.1")
+    );
+    for (path, status) in [
+        ("/projects/a/b", "403"),
+        ("/projects/a%2Fc", "403"),
+        ("/groups%2Fa/b", "403"),
+        ("/groups/a%2F..%2Fb", "400"),
+        ("/groups/%2e%2e%2Fb", "400"),
+        ("/groups/a%2F%2Fb", "400"),
+        ("/groups/a%252Fb", "400"),
+    ] {
+        assert_eq!(asked(path).status, status, "{path}");
+    }
+    assert_eq!(api.seen().len(), 1);
+}
+
+#[test]
 fn without_a_description_the_paths_are_judged_and_rules_about_operations_are_about_nothing() {
     let api = Api::start(|_| answer("200 OK", "an answer"));
     let world = house(&api, BEARER, POLICIES, "");

@@ -231,6 +231,9 @@ pub struct HttpTarget {
     /// The `Host` it is asked by; its address if absent.
     #[serde(default)]
     pub host: Option<String>,
+    /// Whether a name in its paths may have a slash in it, written `%2F`; the server must not take it for one.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub encoded_slashes: bool,
     /// What it is asked in.
     #[serde(default)]
     pub protocol: HttpVersion,

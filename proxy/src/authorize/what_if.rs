@@ -4,7 +4,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use hyper::HeaderMap;
-use postern_policies::Run;
+use postern_link::snapshot::Target;
+use postern_policies::{Run, path};
 use postern_sql::{Action, Catalogue, Detail, Effect, Object};
 use serde::{Deserialize, Serialize};
 
@@ -179,7 +180,12 @@ fn on_path(rules: &Rules, view: &View, request: &str) -> Result<OnPath, String> 
         Some((path, query)) => (path, Some(query)),
         None => (path, None),
     };
-    let path = postern_policies::path::normalised(path).map_err(|fault| fault.to_string())?;
+    let api = rules.target(&view.facts.target).and_then(Target::http);
+    let path = match api.is_some_and(|api| api.encoded_slashes) {
+        true => path::with_encoded_slashes(path),
+        false => path::normalised(path),
+    };
+    let path = path.map_err(|fault| fault.to_string())?;
     let said = |refusal: Refusal| match refusal.detail {
         Some(detail) => format!("{}: {detail}", refusal.message),
         None => refusal.message.into_owned(),

@@ -66,15 +66,19 @@ pub(super) fn read<'r>(
         return Err(malformed("this is not the scheme of the connection"));
     }
     let host = host(&parts.uri, &parts.headers)?;
-    let spelled = path::normalised(parts.uri.path()).map_err(|fault| {
+    let unclear = |fault: path::Fault| {
         malformed("this path has more than one meaning, so it is not judged").detail(fault.to_string())
-    })?;
+    };
+    let spelled = path::with_encoded_slashes(parts.uri.path()).map_err(unclear)?;
     let Some((target, api, path)) = rules.api(&host, &spelled) else {
         return Err(
             Refusal::new(Reason::Forbidden, "no API is served under this host or path")
                 .hint("the host is one of a target's `server_names`, or the path begins with its `prefix`"),
         );
     };
+    if !api.encoded_slashes {
+        path::normalised(path).map_err(unclear)?;
+    }
     // A connection made for one target is not to be used for another that shares its address.
     let named = server_name.and_then(|name| rules.api(name, "/"));
     if named.is_some_and(|(named, ..)| named.name != target.name) {

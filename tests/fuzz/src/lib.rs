@@ -11,7 +11,7 @@ use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 use postern_link::snapshot::Target as Protected;
 use postern_link::wire::Record;
 use postern_link::{openapi, resources};
-use postern_policies::path::normalised;
+use postern_policies::path::{normalised, with_encoded_slashes};
 use postern_proxy::audit::spool;
 use postern_proxy::authorize::call::Method;
 use postern_proxy::authorize::operations::Operations;
@@ -216,6 +216,11 @@ pub fn path(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else {
         return;
     };
+    if let Ok(spelled) = with_encoded_slashes(text) {
+        assert_eq!(with_encoded_slashes(&spelled).as_deref(), Ok(&*spelled));
+        let early: Vec<&str> = spelled.split("%2F").flat_map(|part| part.split('/')).collect();
+        assert!(!early.iter().any(|name| matches!(*name, "." | "..")), "{spelled}");
+    }
     let Ok(spelled) = normalised(text) else {
         return;
     };

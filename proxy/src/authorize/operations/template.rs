@@ -38,7 +38,7 @@ impl Template {
             }
             segments.push(segment);
         }
-        match path::normalised(&plain) {
+        match path::with_encoded_slashes(&plain) {
             Ok(spelled) if text.starts_with('/') && spelled == plain => {}
             Ok(spelled) => return Err(format!("`{text}` is spelled otherwise in requests: `{spelled}`")),
             Err(fault) => return Err(format!("no request has the path `{text}`: {fault}")),
