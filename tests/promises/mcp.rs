@@ -1,6 +1,9 @@
 //! MCP servers: an agent sees and uses what policies let it, in both revisions, and a server says to it no more than
 //! its target allows.
 
+use std::path::Path;
+use std::process::Command;
+
 use postern_tests::api::{Api, BEARER, KEY, Seen, house_of};
 use postern_tests::peer::{Peer, python};
 use postern_tests::{Login, World, heard};
@@ -582,6 +585,56 @@ fn a_message_that_is_too_large_is_refused_either_way() {
             "{answer}"
         );
     }
+}
+
+/// What those tests cannot ask of a gateway: they say a revision of their own in a session of another, which is not
+/// served; and they ask for other hosts than the certificate names, which their own side does not let them.
+const OTHERWISE: [&str; 2] = ["server-sse-multiple-streams", "dns-rebinding-protection"];
+
+/// What the protocol's own conformance tests find: a line for each scenario.
+fn conformance(url: &str, house: Option<(&World, &str)>) -> Vec<String> {
+    let clients = Path::new(env!("CARGO_MANIFEST_DIR")).join("clients");
+    let node = match std::env::consts::ARCH {
+        "aarch64" => "node_modules/node-22-arm64/bin/node",
+        _ => "node_modules/node-22-x64/bin/node",
+    };
+    let mut command = Command::new(clients.join(node));
+    if let Some((world, token)) = house {
+        command
+            .env("NODE_EXTRA_CA_CERTS", world.folder.join("link-ca.pem"))
+            .env("TOKEN", token)
+            .arg("--import")
+            .arg(clients.join("with_token.mjs"));
+    }
+    command
+        .arg(clients.join("node_modules/@modelcontextprotocol/conformance/dist/index.js"))
+        .args(["server", "--url", url]);
+    // It ends with an error where any scenario fails, direct too.
+    let said = heard(command).said;
+    let (_, summary) = said
+        .split_once("=== SUMMARY ===")
+        .unwrap_or_else(|| panic!("{said}"));
+    let lines = summary.lines().filter(|line| line.contains(": "));
+    let lines =
+        lines.filter(|line| !line.starts_with("Total") && !OTHERWISE.iter().any(|name| line.contains(name)));
+    lines.map(str::to_owned).collect()
+}
+
+#[test]
+fn the_protocol_s_own_conformance_tests_find_through_the_gateway_what_they_find_direct() {
+    const EVERYTHING: &str = r#"
+permit (principal in Postern::Segment::"readers", action == Postern::Action::"use", resource in Postern::Target::"tracker");
+"#;
+    let server = Peer::start("mcp_conformance_server.py");
+    let asks = ", mcp: { may_ask: [sampling, elicitation, roots] }";
+    let world = house_of("tracker", server.address, asks, BEARER, EVERYTHING, "");
+    let direct = conformance(&format!("http://{}/mcp", server.address), None);
+    let gateway = format!("https://localhost:{}/tracker/mcp", world.port);
+    let token = world.token("report", &[]);
+    let through = conformance(&gateway, Some((&world, &token)));
+    assert_eq!(through, direct);
+    let passed = direct.iter().filter(|line| line.starts_with('✓'));
+    assert!(passed.count() >= 22, "{direct:?}");
 }
 
 #[test]
