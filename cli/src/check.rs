@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use postern_link::snapshot::{DangerousRole, HttpTarget, Snapshot};
+use postern_proxy::assertion::Assertions;
 use postern_proxy::authorize::Rules;
 use postern_proxy::config::{DecideBy, Verify};
 use postern_proxy::postgres::catalogue::Facts;
@@ -136,6 +137,10 @@ fn look_at_gateway(proxy: &postern_proxy::config::Config, findings: &mut Finding
             certificates(path),
         );
     }
+    if let Some(assertions) = &proxy.assertions {
+        let loaded = Assertions::load(assertions).map_err(|error| Trouble::from_error(&error));
+        findings.add("the key that says who asks", loaded);
+    }
     let loaded = Credentials::load(&proxy.credentials).map_err(|error| Trouble::from_error(&error));
     let credentials = findings.add("credentials", loaded);
     for (name, credential) in &proxy.credentials {
@@ -209,6 +214,11 @@ async fn look_at_targets(
     for (name, api) in apis {
         let what = format!("target `{name}` with credential `{}`", api.credential);
         findings.add(what, reach_api(api, credentials, proxy).await);
+        if api.assertion.is_some() && proxy.assertions.is_none() {
+            let nothing = Trouble::new("the gateway has nothing to sign that with");
+            let what = format!("target `{name}` wants to know who asks");
+            findings.add::<()>(what, Err(nothing.next("give the gateway's file `assertions`")));
+        }
     }
     let databases = snapshot
         .targets

@@ -39,6 +39,9 @@ pub struct Config {
     /// Whether who connects from loopback may send HTTP without TLS, with a token: for a gateway beside the job.
     #[serde(default)]
     pub plain_http_on_loopback: bool,
+    /// What this gateway signs for targets that want to know who asks.
+    #[serde(default)]
+    pub assertions: Option<Assertions>,
     pub decide_by: DecideBy,
     #[serde(default)]
     pub durability: Durability,
@@ -74,6 +77,16 @@ impl Config {
 #[serde(deny_unknown_fields)]
 pub struct Tls {
     pub certificate: PathBuf,
+    pub key: PathBuf,
+}
+
+/// Who signs for a target who asks, and with what.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Assertions {
+    /// `https://` and a host that leads here: there anyone may ask `/.well-known/jwks.json`.
+    pub issuer: String,
+    /// A P-256 key as PEM (PKCS #8). Gateways of one issuer share it.
     pub key: PathBuf,
 }
 

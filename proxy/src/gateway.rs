@@ -14,6 +14,7 @@ use tokio::net::TcpListener;
 use tokio::runtime::LocalRuntime;
 use tokio::sync::{Notify, mpsc, watch};
 
+use crate::assertion::Assertions;
 use crate::audit::spool::{Progress, Room, Spool};
 use crate::audit::strangers::Strangers;
 use crate::audit::{Audit, unknown_outcome};
@@ -177,6 +178,7 @@ fn postgres(
         gateway: config.gateway.clone(),
         limits: Arc::new(limits.clone()),
         plain_http_on_loopback: config.plain_http_on_loopback,
+        assertions: config.assertions.as_ref().map(Assertions::load).transpose()?,
         tls: ServerTls::load(&config.tls, limits).context("cannot use the listener's certificate")?,
         identities,
         rules: ArcSwap::from_pointee(nothing),

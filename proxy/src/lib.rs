@@ -16,6 +16,7 @@ pub mod authorize;
 pub mod budgets;
 pub mod fingerprints;
 // Wires.
+pub mod assertion;
 pub mod control;
 pub mod tls;
 pub mod upstream;

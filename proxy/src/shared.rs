@@ -6,6 +6,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use postern_link::snapshot::Target;
 
+use crate::assertion::Assertions;
 use crate::audit::strangers::Strangers;
 use crate::authorize::Rules;
 use crate::budgets::Budgets;
@@ -22,6 +23,7 @@ pub struct Shared {
     pub gateway: String,
     pub limits: Arc<Limits>,
     pub plain_http_on_loopback: bool,
+    pub assertions: Option<Assertions>,
     pub tls: ServerTls,
     pub identities: Identities,
     pub rules: ArcSwap<Rules>,

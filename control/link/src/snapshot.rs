@@ -231,6 +231,9 @@ pub struct HttpTarget {
     /// The `Host` it is asked by; its address if absent.
     #[serde(default)]
     pub host: Option<String>,
+    /// The audience of a signed word about who asks, which it gets as `Postern-Assertion`; absent if it needs none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub assertion: Option<Assertion>,
     /// Whether a name in its paths may have a slash in it, written `%2F`; the server must not take it for one.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub encoded_slashes: bool,
@@ -255,6 +258,14 @@ pub struct HttpTarget {
     /// How much one workload may use of it at each gateway.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub budget: Option<Budget>,
+}
+
+/// What a target wants to be told of who asks.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Assertion {
+    /// The `aud` by which it knows that it is meant.
+    pub audience: String,
 }
 
 /// One thing that an API does.

@@ -17,6 +17,7 @@ use zeroize::{Zeroize as _, Zeroizing};
 
 use crate::config::{Limits, Verify};
 use crate::refusal::{Reason, Refusal};
+use crate::shared::Shared;
 use crate::tls::{ALPN_HTTP_1, ALPN_HTTP_2};
 use crate::upstream::{Credential, Secret, Upstream};
 
@@ -30,13 +31,16 @@ use super::tunnel;
 const STREAM_WINDOW_BYTES: u32 = 256 * 1024;
 const CONNECTION_WINDOW_BYTES: u32 = 1024 * 1024;
 
+/// No client's word: what begins with `postern-` does not cross the gateway.
+const ASSERTION: HeaderName = HeaderName::from_static("postern-assertion");
+
 /// Sends one request, and gives the head of its response with the connection that it came by.
 pub(super) async fn ask(
     wanted: &Wanted<'_>,
     exchange: &Rc<Exchange>,
     headers: HeaderMap,
     upload: Upload,
-    limits: &Limits,
+    shared: &Shared,
     pool: &Pool,
 ) -> Result<(Response<Incoming>, Connected), Refusal> {
     let address = &wanted.api.address;
@@ -57,7 +61,7 @@ pub(super) async fn ask(
         workload: matches!(credential.secret, Secret::Certificate)
             .then(|| exchange.visit.workload().to_owned()),
     };
-    let mut request = request(wanted, exchange, headers, upload, &credential)?;
+    let mut request = request(wanted, exchange, headers, upload, &credential, shared)?;
     // One that has waited may have been closed meanwhile: what was never sent is sent over the next.
     while let Some(mut connected) = pool.take(&key) {
         match connected.send(request).await {
@@ -68,7 +72,7 @@ pub(super) async fn ask(
             },
         }
     }
-    let mut connected = connect(key, &credential, limits).await.map_err(|error| {
+    let mut connected = connect(key, &credential, &shared.limits).await.map_err(|error| {
         tracing::warn!(target = wanted.target.name, %error, "a target could not be reached");
         unavailable()
     })?;
@@ -85,6 +89,7 @@ fn request(
     headers: HeaderMap,
     upload: Upload,
     credential: &Credential,
+    shared: &Shared,
 ) -> Result<Request<Upload>, Refusal> {
     let unusable = || unavailable().detail("the target's `host` or credential is no text for a header");
     let permitted = exchange.permit.judged();
@@ -116,12 +121,30 @@ fn request(
     if let Some(protocol) = &wanted.upgrade {
         tunnel::ask_for(headers, protocol);
     }
+    if let Some(wants) = &wanted.api.assertion {
+        headers.insert(ASSERTION, assertion(exchange, &wants.audience, shared)?);
+    }
     if let Some((name, value)) = proof(credential) {
         let mut value = HeaderValue::from_bytes(&value).map_err(|_| unusable())?;
         value.set_sensitive(true);
         headers.insert(name, value);
     }
     Ok(request)
+}
+
+/// Our signed word about who asks.
+fn assertion(exchange: &Exchange, audience: &str, shared: &Shared) -> Result<HeaderValue, Refusal> {
+    let record = exchange.permit.entry.id().to_string();
+    let signer = shared.assertions.as_ref();
+    let signed = signer.and_then(|signer| signer.sign(exchange.visit.workload(), audience, &record));
+    let value = signed.and_then(|signed| HeaderValue::try_from(signed).ok());
+    let mut value = value.ok_or_else(|| {
+        unavailable()
+            .detail("the target wants to know who asks, and the gateway has nothing to sign that with")
+            .hint("the gateway's file needs `assertions`")
+    })?;
+    value.set_sensitive(true);
+    Ok(value)
 }
 
 /// The header that proves us to the target.

@@ -128,7 +128,7 @@ fn upgrade(parts: &Parts, method: Method, api: &HttpTarget) -> Result<Option<Str
 }
 
 /// The host that is meant, where all that name one agree (RFC 9112, section 3.2; RFC 9113, section 8.3.1).
-fn host(uri: &Uri, headers: &HeaderMap) -> Result<String, Refusal> {
+pub(super) fn host(uri: &Uri, headers: &HeaderMap) -> Result<String, Refusal> {
     let mut said = headers.get_all(HOST).iter();
     let header = match (said.next(), said.next()) {
         (None, _) => None,
