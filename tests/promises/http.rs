@@ -262,6 +262,26 @@ fn a_path_that_servers_read_differently_is_refused_and_another_spelling_is_the_s
 }
 
 #[test]
+fn a_client_that_its_target_sends_elsewhere_finds_the_way_back_through_the_gateway() {
+    let api = Api::start(|seen| match seen.line() {
+        "GET /v1/invoices/a HTTP/1.1" => {
+            b"HTTP/1.1 302 Found\r\nlocation: /v1/invoices/b\r\ncontent-length: 0\r\n\r\n".to_vec()
+        }
+        _ => answer("200 OK", seen.line()),
+    });
+    let world = api::house(&api, BEARER, POLICIES, "");
+    let token = world.token("report", &[]);
+    for place in ["{url}/billing/v1/invoices/a", "{billing}/v1/invoices/a"] {
+        let host = format!("https://billing.localhost:{}", world.port);
+        let place = place.replace("{billing}", &host);
+        let asked = ["--location", "--location-trusted", "--insecure", &place];
+        let answered = curl(&world, Login::Token(&token), &asked);
+        assert_eq!(answered.body, "GET /v1/invoices/b HTTP/1.1", "{place}");
+    }
+    assert_eq!(api.seen().len(), 4);
+}
+
+#[test]
 fn nothing_that_a_client_sends_speaks_for_its_identity_at_the_target() {
     let (api, world) = billing();
     let (certificate, key) = world.certificate("writer");

@@ -124,7 +124,7 @@ pub struct Target {
 #[derive(Clone, Debug, PartialEq)]
 pub enum System {
     Postgres(PostgresTarget),
-    Http(HttpTarget),
+    Http(Box<HttpTarget>),
 }
 
 impl Target {
@@ -139,7 +139,7 @@ impl Target {
     /// What it is as an API, if it is one.
     pub fn http(&self) -> Option<&HttpTarget> {
         match &self.system {
-            System::Http(http) => Some(http),
+            System::Http(http) => Some(http.as_ref()),
             System::Postgres(_) => None,
         }
     }
@@ -166,7 +166,7 @@ impl TryFrom<WrittenTarget> for Target {
     fn try_from(written: WrittenTarget) -> Result<Target, &'static str> {
         let system = match (written.postgres, written.http) {
             (Some(postgres), None) => System::Postgres(postgres),
-            (None, Some(http)) => System::Http(http),
+            (None, Some(http)) => System::Http(Box::new(http)),
             _ => return Err("a target is one of `postgres` and `http`"),
         };
         Ok(Target {
@@ -182,7 +182,7 @@ impl From<Target> for WrittenTarget {
     fn from(target: Target) -> WrittenTarget {
         let (postgres, http) = match target.system {
             System::Postgres(postgres) => (Some(postgres), None),
-            System::Http(http) => (None, Some(http)),
+            System::Http(http) => (None, Some(*http)),
         };
         WrittenTarget {
             name: target.name,

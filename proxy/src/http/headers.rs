@@ -2,10 +2,11 @@
 //! speak for who it is.
 
 use hyper::header::{
-    ALT_SVC, AUTHORIZATION, CACHE_CONTROL, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE,
-    CONTENT_TYPE, EXPECT, FORWARDED, HOST, HeaderMap, HeaderName, HeaderValue, MAX_FORWARDS,
-    PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
+    ALT_SVC, AUTHORIZATION, CACHE_CONTROL, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_LOCATION,
+    CONTENT_RANGE, CONTENT_TYPE, EXPECT, FORWARDED, HOST, HeaderMap, HeaderName, HeaderValue, LOCATION,
+    MAX_FORWARDS, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
 };
+use postern_link::snapshot::HttpTarget;
 
 use crate::refusal::{Reason, Refusal};
 use crate::upstream::Credentials;
@@ -117,6 +118,33 @@ pub(super) fn to_client(headers: &mut HeaderMap, credentials: &Credentials) {
     }
 }
 
+/// Makes a redirection to the target itself one to where its client has asked for it (RFC 9110, section 10.2.2).
+pub(super) fn lead_here(headers: &mut HeaderMap, api: &HttpTarget, below: &str) {
+    for name in [LOCATION, CONTENT_LOCATION] {
+        let here = headers.get(&name).and_then(|place| place.to_str().ok());
+        let here = here.and_then(|place| at_target(place, api));
+        let here = here.and_then(|path| HeaderValue::try_from(format!("{below}{path}")).ok());
+        if let Some(here) = here {
+            headers.insert(name, here);
+        }
+    }
+}
+
+/// The path of a place at the target. One that is relative to the request's is right as it is.
+fn at_target<'p>(place: &'p str, api: &HttpTarget) -> Option<&'p str> {
+    let absolute = ["https://", "http://", "//"];
+    let Some(rest) = absolute.iter().find_map(|before| place.strip_prefix(before)) else {
+        return place.starts_with('/').then_some(place);
+    };
+    let (host, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    let ours = [Some(&api.address), api.host.as_ref()];
+    let is_ours = ours
+        .into_iter()
+        .flatten()
+        .any(|ours| ours.eq_ignore_ascii_case(host));
+    is_ours.then_some(if path.is_empty() { "/" } else { path })
+}
+
 /// Libraries read an empty length as none or as 0, and servers read it as they like.
 fn has_plain_length(headers: &HeaderMap) -> bool {
     let mut lengths = headers.get_all(CONTENT_LENGTH).iter();
@@ -195,6 +223,38 @@ mod tests {
         ]);
         to_client(&mut answered, &Credentials::default());
         assert_eq!(answered.keys().collect::<Vec<_>>(), ["etag"]);
+    }
+
+    #[test]
+    fn a_redirection_to_the_target_leads_to_where_it_was_asked_and_others_stay() {
+        let api = serde_json::json!({"address": "10.0.0.1:80", "credential": "c", "host": "billing.svc"});
+        let api: HttpTarget = serde_json::from_value(api).unwrap();
+        for (said, heard) in [
+            ("/v1/a?b#c", "/billing/v1/a?b#c"),
+            ("https://billing.svc/v1/a", "/billing/v1/a"),
+            ("http://BILLING.svc", "/billing/"),
+            ("http://10.0.0.1:80/a", "/billing/a"),
+            ("//billing.svc/a", "/billing/a"),
+            ("a/b", "a/b"),
+            ("?page=2", "?page=2"),
+            ("https://elsewhere.example/v1/a", "https://elsewhere.example/v1/a"),
+            (
+                "https://billing.svc.evil.example/a",
+                "https://billing.svc.evil.example/a",
+            ),
+            (
+                "https://billing.svc@evil.example/a",
+                "https://billing.svc@evil.example/a",
+            ),
+            ("//evil.example/a", "//evil.example/a"),
+        ] {
+            for name in ["location", "content-location"] {
+                let mut map = HeaderMap::new();
+                map.insert(name, said.parse().unwrap());
+                lead_here(&mut map, &api, "/billing");
+                assert_eq!(map.get(name).unwrap(), heard);
+            }
+        }
     }
 
     #[test]

@@ -404,6 +404,7 @@ impl<P: 'static> Asking<'_, P> {
         let (mut parts, body) = response.into_parts();
         tunnel::changes_as_asked(&parts, wanted.upgrade.as_deref()).inspect_err(|_| exchange.fail())?;
         headers::to_client(&mut parts.headers, &exchange.credentials);
+        headers::lead_here(&mut parts.headers, wanted.api, wanted.below);
         exchange.permit.entry.completed(0, parts.status.as_str());
         let download = Download::new(body, exchange, upstream, worker.clone());
         Ok(Asked { parts, download })

@@ -17,6 +17,8 @@ pub(super) struct Wanted<'r> {
     pub api: &'r HttpTarget,
     pub method: Method,
     pub path: String,
+    /// What the client's path has before that: the target's prefix, if it was asked by that.
+    pub below: &'r str,
     pub query: Option<String>,
     /// The protocol that is to be spoken from here on.
     pub upgrade: Option<String>,
@@ -93,6 +95,10 @@ pub(super) fn read<'r>(
         api,
         method,
         upgrade,
+        below: match path.len() == spelled.len() {
+            true => "",
+            false => api.prefix.as_deref().unwrap_or_default(),
+        },
         path: path.to_owned(),
         query: parts.uri.query().map(query).transpose()?,
     })
