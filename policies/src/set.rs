@@ -63,6 +63,18 @@ impl PolicySet {
         &self.ids
     }
 
+    /// The operations and tags that rules name, by kind and id.
+    pub fn operations(&self) -> impl Iterator<Item = (&RuleId, &'static str, String)> {
+        self.rules.iter().flat_map(|rule| {
+            let named = rule.policy.entity_literals().into_iter().filter_map(|uid| {
+                let kind =
+                    Kind::of(uid.type_name()).filter(|kind| matches!(kind, Kind::Operation | Kind::Tag))?;
+                Some((kind.name(), uid.id().unescaped().to_owned()))
+            });
+            named.map(|(kind, id)| (&rule.id, kind, id))
+        })
+    }
+
     /// What the set says about one workload: built once per identity, off the hot path.
     pub fn slice(&self, workload: &str, segments: &[String]) -> Arc<Slice> {
         let workload_id = entity_id(&[workload]);

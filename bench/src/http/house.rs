@@ -144,11 +144,11 @@ impl House {
         ways.extend(missed("nginx", nginx(&ground, cores)));
         ways.push(Way {
             name: "Postern",
-            plain: None,
+            plain: Some(world.port),
             mutual: Some(world.port),
             token: Some(world.port),
             rule: "the SPIFFE id of the certificate, or the token's claims; method and path; 100 rules; each request recorded \
-                   before and after",
+                   before and after; a token where there is no TLS",
             log: None,
             process: Runs::As(world.pid()),
         });
@@ -170,6 +170,7 @@ impl House {
 fn world(api: u16) -> World {
     let address = format!("127.0.0.1:{api}");
     let world = crate::peers::world(Wishes {
+        gateway: "  plain_http_on_loopback: true\n".to_owned(),
         credentials: format!("    billing: {{ {BEARER}, only_to: [\"{address}\"], verify: disable }}\n"),
         policies: Some(policies()),
         environment: vec![("POSTERN_TEST_API_KEY", KEY.to_owned())],

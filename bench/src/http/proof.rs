@@ -58,7 +58,12 @@ pub fn every_way_refuses(house: &House) -> ByWay {
         };
         let is_direct = way.pid().is_none();
         if let Some(port) = way.plain {
-            let ask = |words: &[&str], path: &str| ask(port, "http", &Shows::Nothing, words, path);
+            let shows = if way.is_postern() {
+                &Shows::Token(&token)
+            } else {
+                &Shows::Nothing
+            };
+            let ask = |words: &[&str], path: &str| ask(port, "http", shows, words, path);
             check(true, "the path", &ask(&[], PERMITTED));
             if !is_direct {
                 check(false, "another path", &ask(&[], FORBIDDEN));

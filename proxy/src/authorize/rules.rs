@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use hyper::HeaderMap;
 use postern_link::snapshot::{Assume, Grantee, HttpTarget, Snapshot, Target, Workload};
-use postern_policies::{Link, PolicySet, Source};
+use postern_policies::{Link, PolicySet, Source, entity_id};
 
 use super::call::{Method, Performed};
 use super::operations::Operations;
@@ -79,6 +79,9 @@ impl Rules {
                     errors.extend(told);
                 }
             }
+        }
+        if let Some(policies) = &policies {
+            errors.extend(unknown_operations(policies, &operations));
         }
         match (policies, known) {
             (Some(policies), Some(known)) if errors.is_empty() => Ok(Rules {
@@ -225,6 +228,26 @@ impl Rules {
                 .hint("name it: PGDATABASE=target/database, or PGOPTIONS='-c postern.target=NAME'")),
         }
     }
+}
+
+/// Rules about operations that their target does not have, or has no more: a `forbid` that is one is silently off.
+fn unknown_operations(policies: &PolicySet, operations: &HashMap<String, Operations>) -> Vec<String> {
+    let known = operations.iter().filter_map(|(target, operations)| {
+        let names = operations.names(target)?;
+        Some((format!("{}/", entity_id(&[target])), names))
+    });
+    let known: Vec<_> = known.collect();
+    let is_unknown = |kind: &'static str, id: &str| {
+        let mut targets = known.iter().filter(|(target, _)| id.starts_with(target.as_str()));
+        targets.any(|(_, names)| !names.contains(&(kind, id.to_owned())))
+    };
+    let named = policies.operations();
+    let unknown = named.filter(|(_, kind, id)| is_unknown(kind, id));
+    unknown
+        .map(|(rule, kind, id)| {
+            format!("rule {rule} is about {kind}::\"{id}\", which the target does not have")
+        })
+        .collect()
 }
 
 /// What is left of a path behind a prefix, which ends where a segment does.

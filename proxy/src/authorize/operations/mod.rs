@@ -8,10 +8,11 @@ mod template;
 mod tests;
 
 use std::cmp::Reverse;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use postern_link::snapshot::{self, HttpTarget, HttpVersion};
+use postern_policies::entity_id;
 
 use super::call::Method;
 use crate::refusal::{Reason, Refusal};
@@ -57,22 +58,56 @@ impl Operations {
         }
     }
 
+    /// What rules may name of a target's operations and tags, by kind and id; nothing where that cannot be told.
+    pub fn names(&self, target: &str) -> Option<HashSet<(&'static str, String)>> {
+        let Operations::Described(by_length) = self else {
+            return None;
+        };
+        let methods = by_length
+            .values()
+            .flatten()
+            .flat_map(|described| &described.methods);
+        let names = methods.flat_map(|(_, operation)| {
+            let tags = operation.tags.iter().map(|tag| ("Tag", tag));
+            tags.chain([("Operation", &operation.name)])
+        });
+        Some(
+            names
+                .map(|(kind, name)| (kind, entity_id(&[target, name])))
+                .collect(),
+        )
+    }
+
     /// The one operation of a method on a path, which is in its [one spelling](postern_policies::path::normalised).
     pub fn find(&self, method: Method, path: &str) -> Result<Arc<Operation>, Refusal> {
         let found = match self {
             Operations::Described(by_length) => {
                 let alike = by_length.get(&template::length(path)).into_iter().flatten();
-                let mut meant = alike.filter(|described| described.template.means(path));
-                meant.next().and_then(|described| described.on(method)).cloned()
+                for described in alike {
+                    if described.template.means(path) {
+                        return described.on(method).cloned().ok_or_else(|| unknown(method, path));
+                    }
+                    // All that stands before is narrower, or has nothing to do with the path.
+                    if described.template.may_mean(path) {
+                        let message =
+                            format!("some servers take this path for `{}`", described.template.text());
+                        return Err(
+                            Refusal::new(Reason::Malformed, message).hint("write it so if it is meant")
+                        );
+                    }
+                }
+                None
             }
             Operations::Grpc => method_of_grpc(method, path),
         };
-        found.ok_or_else(|| {
-            let message = format!("the target has no operation `{} {path}`", method.sent());
-            Refusal::new(Reason::Forbidden, message)
-                .hint("its `openapi` document and `operations` say what it has, and nothing else is served")
-        })
+        found.ok_or_else(|| unknown(method, path))
     }
+}
+
+fn unknown(method: Method, path: &str) -> Refusal {
+    let message = format!("the target has no operation `{} {path}`", method.sent());
+    Refusal::new(Reason::Forbidden, message)
+        .hint("its `openapi` document and `operations` say what it has, and nothing else is served")
 }
 
 /// `/package.Service/Method`.

@@ -73,6 +73,19 @@ impl Template {
         pairs.all(|(segment, said)| segment.value(said).is_some())
     }
 
+    /// Whether servers that fold letters, or take what follows a dot at the end for a format, could read a path as one
+    /// of those.
+    pub(super) fn may_mean(&self, path: &str) -> bool {
+        let last = path.rsplit('/').next().unwrap_or_default();
+        let without_format = last.split('.').next().unwrap_or_default();
+        let others = self.segments.len().saturating_sub(1);
+        [last, without_format].into_iter().any(|last| {
+            let said = path.split('/').skip(1).take(others).chain([last]);
+            let mut pairs = self.segments.iter().zip(said);
+            pairs.all(|(segment, said)| segment.may_have(said))
+        })
+    }
+
     /// How many letters a path has at least.
     pub(super) fn letters(&self) -> usize {
         self.segments.iter().map(Segment::letters).sum()
@@ -111,6 +124,22 @@ impl Segment {
             before: before.to_owned(),
             open: Some((name.to_owned(), after.to_owned())),
         })
+    }
+
+    /// Whether it has the shape of this one in letters of any case.
+    fn may_have(&self, said: &str) -> bool {
+        let Some((_, after)) = &self.open else {
+            return self.before.eq_ignore_ascii_case(said);
+        };
+        let around = self.before.len() + after.len();
+        let starts = said.get(..self.before.len());
+        let ends = said
+            .len()
+            .checked_sub(after.len())
+            .and_then(|end| said.get(end..));
+        said.len() > around
+            && starts.is_some_and(|start| start.eq_ignore_ascii_case(&self.before))
+            && ends.is_some_and(|end| end.eq_ignore_ascii_case(after))
     }
 
     fn letters(&self) -> usize {

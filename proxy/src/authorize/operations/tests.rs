@@ -84,6 +84,38 @@ fn a_request_is_the_narrowest_operation_that_means_its_path() {
 }
 
 #[test]
+fn a_path_that_servers_take_for_a_narrower_one_is_refused() {
+    let operations = paths(&[
+        ("GET", "/v1/invoices/{id}"),
+        ("GET", "/v1/invoices/export"),
+        ("GET", "/v1/invoices/{id}.pdf"),
+        ("GET", "/v1/Refunds"),
+    ])
+    .unwrap();
+    for request in [
+        "GET /v1/invoices/EXPORT",
+        "GET /v1/invoices/Export",
+        "GET /v1/invoices/export.json",
+        "GET /v1/invoices/export.tar.gz",
+        "GET /v1/invoices/7.PDF",
+    ] {
+        let (method, path) = request.split_once(' ').unwrap();
+        let refused = operations.find(Method::named(method).unwrap(), path).unwrap_err();
+        assert_eq!(refused.reason, Reason::Malformed, "{request}");
+    }
+    for (request, operation) in [
+        ("GET /v1/invoices/export", Some("GET /v1/invoices/export")),
+        ("GET /v1/invoices/exports", Some("GET /v1/invoices/{id}")),
+        ("GET /v1/invoices/7.pdf", Some("GET /v1/invoices/{id}.pdf")),
+        ("GET /v1/invoices/7.json", Some("GET /v1/invoices/{id}")),
+        ("GET /v1/Refunds", Some("GET /v1/Refunds")),
+        ("GET /v1/refunds", None),
+    ] {
+        assert_eq!(found(&operations, request).as_deref(), operation, "{request}");
+    }
+}
+
+#[test]
 fn what_a_description_leaves_open_is_not_loaded() {
     let told = |given: &[(&str, &str)]| paths(given).unwrap_err().join("\n");
     for (given, message) in [
