@@ -142,10 +142,9 @@ impl Operation {
         for pair in query.split('&').filter(|pair| !pair.is_empty()) {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
             let name = decoded(&name.replace('+', " "))?;
-            let stem = name.split('[').next().unwrap_or_default();
-            let stem = stem.trim_matches(|letter: char| letter.is_whitespace() || letter.is_control());
+            let folded = folded(&name);
             let meant = self.parameters.iter().find(|parameter| {
-                parameter.place == Placed::Query && parameter.name.eq_ignore_ascii_case(stem)
+                parameter.place == Placed::Query && self::folded(&parameter.name) == folded
             });
             let is_declared =
                 |parameter: &Parameter| parameter.place == Placed::Query && parameter.name == name;
@@ -192,6 +191,15 @@ impl Parameter {
     fn unclear(&self, detail: &'static str) -> Refusal {
         malformed(format!("the parameter `{}` is not clear", self.name)).detail(detail)
     }
+}
+
+/// A parameter's name as the most lenient servers compare it: in one case, without an index, with `_` for what some
+/// languages have no names with, and up to where others end a text.
+fn folded(name: &str) -> String {
+    let name = name.trim_start();
+    let end = name.find(|letter: char| letter == '[' || letter.is_control());
+    let name = name.get(..end.unwrap_or(name.len())).unwrap_or_default();
+    name.trim_end().to_ascii_lowercase().replace(['.', ' ', '-'], "_")
 }
 
 /// What is meant by a text with `%` and two digits in it (RFC 3986, section 2.1).

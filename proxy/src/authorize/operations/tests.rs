@@ -249,6 +249,7 @@ fn what_servers_could_read_otherwise_than_rules_is_refused() {
         {"name": "limit", "in": "query", "kind": "integer"},
         {"name": "force", "in": "query", "kind": "boolean"},
         {"name": "name", "in": "query"},
+        {"name": "dry_run", "in": "query"},
         {"name": "X-Dry-Run", "in": "header", "kind": "boolean"},
     ]));
     for (query, headers) in [
@@ -261,6 +262,11 @@ fn what_servers_could_read_otherwise_than_rules_is_refused() {
         ("limit%00=1000", &[]),
         ("+limit=1000", &[]),
         ("%20limit=1000", &[]),
+        ("%09limit=1000", &[]),
+        ("limit%00x=1000", &[]),
+        ("dry.run=no", &[]),
+        ("dry+run=no", &[]),
+        ("Dry-Run=no", &[]),
         ("x=1;limit=1000", &[]),
         ("%zz=1", &[]),
         ("%ff=1", &[]),
