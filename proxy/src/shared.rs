@@ -14,7 +14,8 @@ use crate::config::Limits;
 use crate::control::LastWord;
 use crate::fingerprints::Fingerprints;
 use crate::identity::Identities;
-use crate::session::Sessions;
+use crate::refusal::{Reason, Refusal};
+use crate::session::{Ended, Sessions};
 use crate::tls::ServerTls;
 use crate::upstream::Credentials;
 
@@ -36,6 +37,20 @@ pub struct Shared {
 }
 
 impl Shared {
+    /// Refuses a target that an operator has stopped, or that is served only while the control plane is heard.
+    pub fn may_serve(&self, target: &Target, rules: &Rules) -> Result<(), Refusal> {
+        if rules.is_stopped(&target.name) {
+            let message = format!("target `{}` is stopped by an operator", target.name);
+            return Err(
+                Refusal::new(Reason::Forbidden, message).hint("the operators know why, and can lift it")
+            );
+        }
+        if self.is_unheard(target) {
+            return Err(Refusal::from(&Ended::Unheard));
+        }
+        Ok(())
+    }
+
     /// Whether this gateway has not heard from its control plane for longer than the target allows.
     pub fn is_unheard(&self, target: &Target) -> bool {
         let seconds_max = target.unheard_seconds_max.into();

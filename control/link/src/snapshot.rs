@@ -462,16 +462,46 @@ pub enum Grantee {
     Workload(String),
 }
 
-/// Evidence that is no longer good, whatever it says of itself.
+/// What an operator has stopped. It stays so until the revocation is lifted.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Revocation {
+    /// By which it can be lifted.
+    pub id: String,
+    pub of: Revoked,
+    /// For operators: clients are not told.
+    pub reason: String,
+    /// The operator.
+    pub by: String,
+    /// Milliseconds since the epoch, by the control plane's clock.
+    pub at_ms: i64,
+}
+
+/// Who or what is let in no more, whatever is shown.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
-pub enum Revocation {
+pub enum Revoked {
+    Workload(String),
+    /// All evidence of an issuer by its name, or of a trust domain.
+    Issuer(String),
+    Target(String),
     /// A session, by the hexadecimal of its id.
     Session(String),
     /// A certificate, by trust domain and the hexadecimal of its serial number.
-    Certificate { trust_domain: String, serial: String },
+    Certificate {
+        trust_domain: String,
+        serial: String,
+    },
+    /// All tokens that an issuer's key has signed, by the `kid` that they name.
+    Key {
+        issuer: String,
+        key_id: String,
+    },
     /// All tokens of one run of one issuer.
-    Run { issuer: String, run_id: String },
+    Run {
+        issuer: String,
+        run_id: String,
+    },
     /// A network from which nobody may come.
     Network(IpNet),
 }

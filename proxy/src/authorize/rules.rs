@@ -1,10 +1,10 @@
 //! What is decided by: one snapshot, with its policies indexed and its logins compiled. Immutable.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use hyper::HeaderMap;
-use postern_link::snapshot::{Assume, Grantee, HttpTarget, Snapshot, Target, Workload};
+use postern_link::snapshot::{Assume, Grantee, HttpTarget, Revoked, Snapshot, Target, Workload};
 use postern_policies::{Link, PolicySet, Source, entity_id};
 
 use super::call::{Method, Performed};
@@ -20,6 +20,8 @@ pub struct Rules {
     pub known: Arc<Known>,
     /// What APIs do, by their targets' names, where they say it.
     operations: HashMap<String, Operations>,
+    /// The targets and sessions among what operators have stopped.
+    stopped: HashSet<Revoked>,
 }
 
 /// Where a client may go: one target, one of its databases, one role, with the names still to be judged.
@@ -83,12 +85,18 @@ impl Rules {
         if let Some(policies) = &policies {
             errors.extend(unknown_operations(policies, &operations));
         }
+        let stopped = snapshot.revoked.iter().map(|revocation| &revocation.of);
+        let stopped = stopped
+            .filter(|of| matches!(of, Revoked::Target(_) | Revoked::Session(_)))
+            .cloned()
+            .collect();
         match (policies, known) {
             (Some(policies), Some(known)) if errors.is_empty() => Ok(Rules {
                 snapshot,
                 policies,
                 known: Arc::new(known),
                 operations,
+                stopped,
             }),
             _ => Err(errors),
         }
@@ -96,6 +104,16 @@ impl Rules {
 
     pub fn target(&self, name: &str) -> Option<&Target> {
         self.snapshot.targets.iter().find(|target| target.name == name)
+    }
+
+    pub fn is_stopped(&self, target: &str) -> bool {
+        !self.stopped.is_empty() && self.stopped.contains(&Revoked::Target(target.to_owned()))
+    }
+
+    /// Whether an operator has stopped a session, by the hexadecimal of its id, or the target that it is at.
+    pub fn ends(&self, session: &str, target: &str) -> bool {
+        self.is_stopped(target)
+            || !self.stopped.is_empty() && self.stopped.contains(&Revoked::Session(session.to_owned()))
     }
 
     /// The operation that a request to an API is, where the API says what it does, and what it is given.

@@ -42,7 +42,6 @@ use crate::authorize::{Authorizer, Permit, View};
 use crate::budgets::Spending;
 use crate::identity::Identity;
 use crate::refusal::{Reason, Refusal};
-use crate::session::Ended;
 use crate::shared::Shared;
 use crate::tls::{ALPN_HTTP_2, Incoming};
 
@@ -304,9 +303,7 @@ async fn pass_on<P: 'static>(
         &rules,
     );
     let wanted = wanted.map_err(outside)?;
-    if shared.is_unheard(wanted.target) {
-        return Err(outside(Refusal::from(&Ended::Unheard)));
-    }
+    shared.may_serve(wanted.target, &rules).map_err(outside)?;
     let visit = connection
         .visit(identity, wanted.target, &rules)
         .map_err(outside)?;

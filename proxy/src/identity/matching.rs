@@ -6,12 +6,12 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use ipnet::IpNet;
-use postern_link::snapshot::{ClaimMatch, Issuer, Login, Preset, Revocation, Snapshot, Workload};
+use postern_link::snapshot::{ClaimMatch, Issuer, Login, Preset, Snapshot, Workload};
 
 use super::json::Object;
 use super::keys::Algorithm;
 use super::presets;
+use super::revoked::RevokedLogins;
 use super::rules::{self, Author, ClaimPath, Condition, Rule};
 use super::spiffe::SpiffeId;
 
@@ -24,9 +24,7 @@ pub struct Known {
     workloads: Vec<Arc<Workload>>,
     spiffe: HashMap<String, usize>,
     issuers: HashMap<String, Arc<KnownIssuer>>,
-    certificates_revoked: HashSet<(String, String)>,
-    runs_revoked: HashSet<(String, String)>,
-    networks_revoked: Vec<IpNet>,
+    pub(super) revoked: RevokedLogins,
 }
 
 /// An issuer resource with everything its preset adds, and the login rules that name it.
@@ -104,7 +102,7 @@ impl Known {
                 .issuers
                 .insert(issuer.terms.issuer.clone(), Arc::new(issuer));
         }
-        known.add_revocations(&snapshot.revoked);
+        known.revoked = RevokedLogins::of(&snapshot.revoked);
         if errors.is_empty() { Ok(known) } else { Err(errors) }
     }
 
@@ -165,26 +163,9 @@ impl Known {
         }
     }
 
-    pub(super) fn is_certificate_revoked(&self, trust_domain: &str, serial: &str) -> bool {
-        !self.certificates_revoked.is_empty()
-            && self
-                .certificates_revoked
-                .contains(&(trust_domain.to_owned(), plain_serial(serial)))
-    }
-
-    pub(super) fn is_run_revoked(&self, issuer: &str, run_id: &str) -> bool {
-        !self.runs_revoked.is_empty()
-            && self
-                .runs_revoked
-                .contains(&(issuer.to_owned(), run_id.to_owned()))
-    }
-
     /// Whether nobody may come from here. Also for strangers: it needs no evidence.
     pub fn is_network_revoked(&self, source: IpAddr) -> bool {
-        let source = source.to_canonical();
-        self.networks_revoked
-            .iter()
-            .any(|network| network.contains(&source))
+        self.revoked.network(source)
     }
 
     fn add_spiffe(&mut self, id: &str, workload: usize, wrong: &mut dyn FnMut(String)) {
@@ -202,29 +183,6 @@ impl Known {
             ));
         }
     }
-
-    fn add_revocations(&mut self, revoked: &[Revocation]) {
-        for revocation in revoked {
-            match revocation {
-                Revocation::Certificate { trust_domain, serial } => {
-                    self.certificates_revoked
-                        .insert((trust_domain.clone(), plain_serial(serial)));
-                }
-                Revocation::Run { issuer, run_id } => {
-                    self.runs_revoked.insert((issuer.clone(), run_id.clone()));
-                }
-                Revocation::Network(network) => self.networks_revoked.push(*network),
-                // Sessions are ended by those who list them.
-                Revocation::Session(_) => {}
-            }
-        }
-    }
-}
-
-/// The serial number as people write it, without colons, case and leading zeros.
-fn plain_serial(serial: &str) -> String {
-    let digits: String = serial.chars().filter(char::is_ascii_hexdigit).collect();
-    digits.trim_start_matches('0').to_ascii_lowercase()
 }
 
 fn known_issuers(issuers: &[Issuer], errors: &mut Vec<String>) -> BTreeMap<String, KnownIssuer> {

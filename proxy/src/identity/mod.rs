@@ -21,6 +21,7 @@ mod presets;
 mod proof;
 mod refusal;
 mod remembered;
+mod revoked;
 mod rules;
 mod shape;
 mod spiffe;
@@ -55,6 +56,7 @@ pub use keyring::KeysAge;
 pub use matching::Known;
 pub use proof::Identity;
 pub use refusal::{Ended, Error, Stranger, Unregistered};
+pub use revoked::RevokedPart;
 pub use token::Error as TokenError;
 
 /// What evidence is judged by: trust bundles, issuers' keys, the newest snapshot, and tokens seen before.
@@ -312,6 +314,7 @@ impl Identities {
         {
             return Err(refused(TokenError::Signature));
         }
+        let key_id = unverified.key_id.clone();
         let claims = unverified
             .into_claims(&issuer.terms, &self.limits, now_ms)
             .map_err(refused)?;
@@ -320,6 +323,7 @@ impl Identities {
             terms: issuer.terms.clone(),
             generation: chosen.generation,
             claims,
+            key_id,
         })
     }
 

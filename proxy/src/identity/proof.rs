@@ -9,6 +9,7 @@ use super::evidence::{Evidence, Run};
 use super::matching::{Found, Known};
 use super::refusal::{Ended, Error, Unregistered};
 use super::remembered::Verified;
+use super::revoked::RevokedPart;
 use super::token;
 
 /// Proof that someone showed who they are, and which workload that is. Cheap to clone.
@@ -166,7 +167,7 @@ pub(super) enum Judged {
     Ambiguous(Vec<String>),
     Disabled(String),
     WorkloadExpired(String),
-    Revoked,
+    Revoked(RevokedPart),
     IssuerGone,
 }
 
@@ -175,9 +176,10 @@ pub(super) fn judge<'a>(known: &'a Known, proof: &Proof, now_ms: i64) -> Result<
     let evidence = &proof.evidence;
     let workload = match &proof.of {
         ProofOf::Certificate { .. } => {
-            if known.is_certificate_revoked(&evidence.issuer, &evidence.certificate_serial) {
-                return Err(Judged::Revoked);
-            }
+            known
+                .revoked
+                .certificate(&evidence.issuer, &evidence.certificate_serial)
+                .map_err(Judged::Revoked)?;
             // Its trust domain is one of ours, so it is a tenant of ours.
             let unregistered = || Judged::Unregistered {
                 differs: Vec::new(),
@@ -188,9 +190,10 @@ pub(super) fn judge<'a>(known: &'a Known, proof: &Proof, now_ms: i64) -> Result<
         ProofOf::Token(verified) => {
             let issuer = known.issuer_on(&verified.terms).ok_or(Judged::IssuerGone)?;
             let run_id = proof.run.as_ref().and_then(|run| run.run_id.as_deref());
-            if run_id.is_some_and(|run_id| known.is_run_revoked(&issuer.name, run_id)) {
-                return Err(Judged::Revoked);
-            }
+            known
+                .revoked
+                .token(&issuer.name, verified.key_id.as_deref(), run_id)
+                .map_err(Judged::Revoked)?;
             match known.by_claims(issuer, &verified.claims.all) {
                 Found::One(workload) => workload,
                 Found::None { differs } => {
@@ -201,6 +204,7 @@ pub(super) fn judge<'a>(known: &'a Known, proof: &Proof, now_ms: i64) -> Result<
             }
         }
     };
+    known.revoked.workload(&workload.name).map_err(Judged::Revoked)?;
     if workload.disabled {
         return Err(Judged::Disabled(workload.name.clone()));
     }
@@ -231,7 +235,7 @@ impl Judged {
             },
             Judged::Disabled(workload) => Error::Disabled { issuer, workload },
             Judged::WorkloadExpired(workload) => Error::WorkloadExpired { issuer, workload },
-            Judged::Revoked => Error::Revoked { kind, issuer },
+            Judged::Revoked(part) => Error::Revoked { kind, issuer, part },
             Judged::IssuerGone => Error::Token {
                 issuer: None,
                 cause: token::Error::UnknownIssuer,
@@ -246,7 +250,10 @@ impl Judged {
             Judged::Disabled(name) if name == workload => Ended::Disabled { workload },
             Judged::WorkloadExpired(name) if name == workload => Ended::WorkloadExpired { workload },
             Judged::Disabled(_) | Judged::WorkloadExpired(_) => Ended::NoLongerMatches { workload },
-            Judged::Revoked => Ended::Revoked,
+            Judged::Revoked(RevokedPart::Workload(name)) if name != workload => {
+                Ended::NoLongerMatches { workload }
+            }
+            Judged::Revoked(part) => Ended::Revoked(part),
             Judged::IssuerGone => Ended::IssuerGone,
         }
     }

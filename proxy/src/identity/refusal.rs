@@ -4,6 +4,7 @@ use crate::refusal::{Reason, Refusal};
 
 use super::certificate;
 use super::evidence::EvidenceKind;
+use super::revoked::RevokedPart;
 use super::token;
 
 /// Greatest length of a client's own words in what it hears.
@@ -46,8 +47,12 @@ pub enum Error {
     #[error("workload `{workload}` has expired")]
     WorkloadExpired { issuer: String, workload: String },
     /// Ours: the evidence was withdrawn.
-    #[error("this {kind} is revoked")]
-    Revoked { kind: EvidenceKind, issuer: String },
+    #[error("{} is revoked", part.said(*kind))]
+    Revoked {
+        kind: EvidenceKind,
+        issuer: String,
+        part: RevokedPart,
+    },
     /// Ours: nobody may come from there.
     #[error("this network is revoked")]
     NetworkRevoked,
@@ -177,10 +182,11 @@ impl From<&Error> for Refusal {
                 format!("workload `{workload}` has expired"),
             )
             .hint("its owner can extend `expires`"),
-            Error::Revoked { kind, .. } => {
-                Refusal::new(Reason::Unauthenticated, format!("this {kind} is revoked"))
-                    .hint("a new one is needed; ask who revoked it why")
-            }
+            Error::Revoked { kind, part, .. } => Refusal::new(
+                Reason::Unauthenticated,
+                format!("{} is revoked", part.said(*kind)),
+            )
+            .hint(part.hint()),
             Error::NetworkRevoked => {
                 Refusal::new(Reason::Unauthenticated, "logins from this network are revoked")
             }
@@ -308,8 +314,8 @@ pub enum Ended {
     Disabled { workload: String },
     #[error("workload `{workload}` is no longer registered for this caller")]
     NoLongerMatches { workload: String },
-    #[error("the evidence is revoked")]
-    Revoked,
+    #[error("{0} is revoked")]
+    Revoked(RevokedPart),
     #[error("this network is revoked")]
     NetworkRevoked,
     #[error("workload `{workload}` now takes each token from one network only")]
@@ -329,7 +335,8 @@ impl From<&Ended> for Refusal {
             | Ended::Disabled { .. }
             | Ended::NoLongerMatches { .. }
             | Ended::SecondNetwork { .. } => refusal.hint("the workload's owner can say why it changed"),
-            Ended::Revoked | Ended::NetworkRevoked | Ended::AuthorityGone | Ended::IssuerGone => {
+            Ended::Revoked(part) => refusal.hint(part.hint()),
+            Ended::NetworkRevoked | Ended::AuthorityGone | Ended::IssuerGone => {
                 refusal.hint("trust was withdrawn; connecting again says what is missing")
             }
         }

@@ -22,6 +22,8 @@ pub(super) struct Verified {
     pub(super) terms: Terms,
     pub(super) generation: u64,
     pub(super) claims: Claims,
+    /// The `kid` of the key that signed it, if it names one.
+    pub(super) key_id: Option<String>,
 }
 
 /// The name of a token: its SHA-256.

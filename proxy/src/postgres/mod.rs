@@ -35,7 +35,7 @@ use tokio::time::Instant;
 pub use crate::authorize::Place;
 use crate::authorize::{Authorizer, Recorder, Rules, View, Wish, identified};
 use crate::refusal::{Reason, Refusal};
-use crate::session::{Ended, Session};
+use crate::session::Session;
 use crate::shared::Shared;
 use crate::tls::Incoming;
 
@@ -138,10 +138,8 @@ async fn open(
     record.target.clone_from(&place.target);
     record.database.clone_from(&place.database);
     record.role.clone_from(&place.role);
-    if let Some(target) = rules.target(&place.target)
-        && shared.is_unheard(target)
-    {
-        return Err(Refusal::from(&Ended::Unheard));
+    if let Some(target) = rules.target(&place.target) {
+        shared.may_serve(target, rules)?;
     }
     let view = worker.authorizer.view_of(identity, &place, source, rules);
     view.may_enter()?;

@@ -35,11 +35,7 @@ pub fn look(shared: &Shared) {
         let identity = live.identity();
         match shared.identities.still_good(&identity, now_ms) {
             Ok(again) => {
-                let revoked = rules.snapshot.revoked.iter().any(|revocation| {
-                    matches!(revocation, postern_link::snapshot::Revocation::Session(id)
-                        if *id == live.id.simple().to_string())
-                });
-                if revoked {
+                if rules.ends(&live.id.simple().to_string(), &live.target) {
                     live.end(Ended::Revoked);
                 } else {
                     live.set_identity(again);

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use postern_link::snapshot::{Issuer, Preset, Revocation, SecondNetwork, Snapshot, Workload};
+use postern_link::snapshot::{Issuer, Preset, Revoked, SecondNetwork, Snapshot, Workload};
 use serde_json::{Value, json};
 
 use super::super::{Error, EvidenceKind, Identities, Identity, Run, Stranger};
@@ -11,7 +11,7 @@ use super::matches::{github_claims, gitlab_claims, kubernetes_claims};
 use super::pki::{DOMAIN, ID, NOW_MS, root, trusting};
 use super::server::Server;
 use super::tokens::{Signer, claims};
-use super::world::{by_claims, by_spiffe, home, issuer, known, snapshot, text, workload};
+use super::world::{by_claims, by_spiffe, home, issuer, known, revoked, snapshot, text, workload};
 use crate::config::Limits;
 use crate::refusal::{Reason, Refusal};
 
@@ -224,30 +224,41 @@ async fn a_workload_that_is_off_or_over_lets_nobody_in() {
 }
 
 #[tokio::test]
-async fn revoked_runs_and_networks_let_nobody_in() {
+async fn what_is_revoked_lets_nobody_in_and_nothing_beside_it_is() {
     let ci = Ci::github().await;
-    let revoked = |revocation: Revocation| Snapshot {
-        revoked: vec![revocation],
+    let stopped = |of: Revoked| Snapshot {
+        revoked: vec![revoked(of)],
         ..snapshot(vec![ci.issuer()], vec![deploy()])
     };
-    let run = |issuer: &str, run_id: &str| Revocation::Run {
+    let run = |issuer: &str, run_id: &str| Revoked::Run {
         issuer: issuer.into(),
         run_id: run_id.into(),
+    };
+    let key = |issuer: &str, key_id: &str| Revoked::Key {
+        issuer: issuer.into(),
+        key_id: key_id.into(),
     };
     for (revocation, expected) in [
         (run("ci", "9001"), Some("revoked")),
         (run("ci", "9002"), None),
         (run("other", "9001"), None),
         (
-            Revocation::Network("198.51.100.0/24".parse().unwrap()),
+            Revoked::Network("198.51.100.0/24".parse().unwrap()),
             Some("network_revoked"),
         ),
-        (Revocation::Network("198.51.101.0/24".parse().unwrap()), None),
+        (Revoked::Network("198.51.101.0/24".parse().unwrap()), None),
+        (Revoked::Issuer("ci".into()), Some("revoked")),
+        (Revoked::Issuer("other".into()), None),
+        (Revoked::Workload("deploy".into()), Some("revoked")),
+        (Revoked::Workload("deploy2".into()), None),
+        (key("ci", "1"), Some("revoked")),
+        (key("ci", "another"), None),
+        (key("other", "1"), None),
     ] {
-        ci.knows(&revoked(revocation.clone()));
+        ci.knows(&stopped(revocation.clone()));
         assert_eq!(ci.code(&ci.token()).await, expected, "{revocation:?}");
     }
-    ci.knows(&revoked(Revocation::Network("198.51.100.0/24".parse().unwrap())));
+    ci.knows(&stopped(Revoked::Network("198.51.100.0/24".parse().unwrap())));
     let mapped: IpAddr = "::ffff:198.51.100.9".parse().unwrap();
     let token = ci.token();
     let outcome = ci.identities.by_token(token.as_bytes(), mapped, NOW_MS).await;
@@ -535,13 +546,13 @@ fn a_revoked_certificate_is_refused_however_its_serial_is_written() {
         (DOMAIN, "", None),
         ("b.example", "0abc", None),
     ] {
-        let revocation = Revocation::Certificate {
+        let revocation = Revoked::Certificate {
             trust_domain: trust_domain.into(),
             serial: serial.into(),
         };
         let workloads = vec![workload("deploy", vec![by_spiffe(ID)])];
         let known = known(&Snapshot {
-            revoked: vec![revocation],
+            revoked: vec![revoked(revocation)],
             ..snapshot(Vec::new(), workloads)
         });
         identities.set_known(known);

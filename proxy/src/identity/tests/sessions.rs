@@ -1,21 +1,21 @@
 //! Whether an open session may go on: the newest snapshot and bundles have the word.
 
-use postern_link::snapshot::{Issuer, Preset, Revocation, SecondNetwork, Snapshot, Workload};
+use postern_link::snapshot::{Issuer, Preset, Revoked, SecondNetwork, Snapshot, Workload};
 use serde_json::json;
 
-use super::super::{Ended, Identities, Identity};
+use super::super::{Ended, Identities, Identity, RevokedPart};
 use super::logins::{Ci, deploy};
 use super::pki::{Authority, ID, NOW_MS, bundle, renewed, root, trusting};
-use super::world::{by_claims, by_spiffe, home, known, snapshot, workload};
+use super::world::{by_claims, by_spiffe, home, known, revoked, snapshot, workload};
 use crate::refusal::{Reason, Refusal};
 
 fn named(name: &str) -> Workload {
     workload(name, vec![by_spiffe(ID)])
 }
 
-fn knows(identities: &Identities, workloads: Vec<Workload>, revoked: Vec<Revocation>) {
+fn knows(identities: &Identities, workloads: Vec<Workload>, stopped: Vec<Revoked>) {
     identities.set_known(known(&Snapshot {
-        revoked,
+        revoked: stopped.into_iter().map(revoked).collect(),
         ..snapshot(Vec::new(), workloads)
     }));
 }
@@ -74,12 +74,12 @@ fn a_session_takes_on_what_the_newest_snapshot_says_of_its_workload() {
 fn a_session_ends_when_the_newest_snapshot_would_not_open_it() {
     let (identities, identity) = session(&root("root"));
     let workload = || "deploy".to_owned();
-    let serial = Revocation::Certificate {
+    let serial = Revoked::Certificate {
         trust_domain: "a.example".into(),
         serial: "0abc".into(),
     };
-    let network = Revocation::Network("198.51.100.0/24".parse().unwrap());
-    for (workloads, revoked, expected) in [
+    let network = Revoked::Network("198.51.100.0/24".parse().unwrap());
+    for (workloads, stopped, expected) in [
         (vec![], vec![], Ended::NoLongerMatches { workload: workload() }),
         (
             vec![named("other")],
@@ -102,10 +102,24 @@ fn a_session_ends_when_the_newest_snapshot_would_not_open_it() {
             vec![],
             Ended::Disabled { workload: workload() },
         ),
-        (vec![named("deploy")], vec![serial], Ended::Revoked),
+        (
+            vec![named("deploy")],
+            vec![serial],
+            Ended::Revoked(RevokedPart::Certificate),
+        ),
+        (
+            vec![named("deploy")],
+            vec![Revoked::Issuer("a.example".into())],
+            Ended::Revoked(RevokedPart::Issuer),
+        ),
+        (
+            vec![named("deploy")],
+            vec![Revoked::Workload(workload())],
+            Ended::Revoked(RevokedPart::Workload(workload())),
+        ),
         (vec![named("deploy")], vec![network], Ended::NetworkRevoked),
     ] {
-        knows(&identities, workloads, revoked);
+        knows(&identities, workloads, stopped);
         let ended = identities.still_good(&identity, NOW_MS).unwrap_err();
         assert_eq!(ended, expected);
         let refusal = Refusal::from(&ended);
@@ -210,17 +224,17 @@ async fn a_session_of_a_token_is_matched_again_by_its_claims() {
         gone,
         "ambiguous"
     );
-    let run = Revocation::Run {
+    let run = Revoked::Run {
         issuer: "ci".into(),
         run_id: "9001".into(),
     };
     ci.knows(&Snapshot {
-        revoked: vec![run],
+        revoked: vec![revoked(run)],
         ..snapshot(vec![ci.issuer()], vec![deploy()])
     });
     assert_eq!(
         ci.identities.still_good(&identity, NOW_MS).unwrap_err(),
-        Ended::Revoked
+        Ended::Revoked(RevokedPart::Run)
     );
 }
 

@@ -4,9 +4,12 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use postern_link::snapshot::{ClaimMatch, Issuer, Login, Preset, Scalar, SecondNetwork, Snapshot, Workload};
+use postern_link::snapshot::{
+    ClaimMatch, Issuer, Login, Preset, Revocation, Revoked, Scalar, SecondNetwork, Snapshot, Workload,
+};
 
 use super::super::Known;
+use super::pki::NOW_MS;
 
 pub(super) const AUDIENCE: &str = "https://postern.example";
 
@@ -68,6 +71,16 @@ pub(super) fn snapshot(issuers: Vec<Issuer>, workloads: Vec<Workload>) -> Snapsh
         issuers,
         workloads,
         ..Snapshot::default()
+    }
+}
+
+pub(super) fn revoked(of: Revoked) -> Revocation {
+    Revocation {
+        id: "r1".into(),
+        of,
+        reason: "a test".into(),
+        by: "a test".into(),
+        at_ms: NOW_MS,
     }
 }
 
