@@ -38,6 +38,21 @@ pub enum Command {
     Explain(Explain),
     /// Who is connected, and who was.
     Sessions(Sessions),
+    /// Stops a workload, run, issuer, key, certificate, target, session or network, everywhere, until it is lifted.
+    #[command(subcommand)]
+    Revoke(Revoke),
+    /// What is revoked.
+    Revocations(Revocations),
+    /// Ends a revocation.
+    Lift(Lift),
+    /// Puts a folder of workloads, targets, issuers, grants and policies in force: all of it, or nothing.
+    Apply(Apply),
+    /// What `apply` would change, line by line. Exits with 0 if nothing, and 1 if something.
+    Diff(Diff),
+    /// Writes the resources that are in force, or were, into a folder.
+    Export(Export),
+    /// Who changed what, when and why.
+    Snapshots(Snapshots),
     /// The audit log.
     #[command(subcommand)]
     Audit(Audit),
@@ -211,6 +226,157 @@ pub struct SessionsEnd {
     pub operators: Operators,
     #[arg(short, long, value_enum, default_value_t)]
     pub output: AnswerFormat,
+}
+
+/// Why, and where to say so.
+#[derive(Debug, Args)]
+pub struct Because {
+    /// Why; it is recorded.
+    #[arg(long)]
+    pub reason: String,
+    #[command(flatten)]
+    pub operators: Operators,
+    #[arg(short, long, value_enum, default_value_t)]
+    pub output: AnswerFormat,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Revoke {
+    /// Nothing may log in as it, and its sessions end.
+    Workload {
+        name: String,
+        #[command(flatten)]
+        because: Because,
+    },
+    /// Nothing may log in with what it says: an issuer of tokens, or a trust domain of certificates.
+    Issuer {
+        name: String,
+        #[command(flatten)]
+        because: Because,
+    },
+    /// Nobody may go there.
+    Target {
+        name: String,
+        #[command(flatten)]
+        because: Because,
+    },
+    /// One session, also when its gateway is away.
+    Session {
+        id: String,
+        #[command(flatten)]
+        because: Because,
+    },
+    /// All tokens of one run, by its id at the issuer.
+    Run {
+        issuer: String,
+        run_id: String,
+        #[command(flatten)]
+        because: Because,
+    },
+    /// All tokens that one key of an issuer has signed, by the `kid` that they name.
+    Key {
+        issuer: String,
+        key_id: String,
+        #[command(flatten)]
+        because: Because,
+    },
+    /// A client certificate, by its serial number in hexadecimal.
+    Certificate {
+        trust_domain: String,
+        serial: String,
+        #[command(flatten)]
+        because: Because,
+    },
+    /// Nobody may come from there, such as 198.51.100.0/24.
+    Network {
+        network: String,
+        #[command(flatten)]
+        because: Because,
+    },
+}
+
+#[derive(Debug, Args)]
+pub struct Revocations {
+    #[command(flatten)]
+    pub operators: Operators,
+    #[arg(short, long, value_enum, default_value_t)]
+    pub output: Format,
+}
+
+#[derive(Debug, Args)]
+pub struct Lift {
+    /// The revocation's id, as `postern revocations` shows it.
+    pub revocation: String,
+    #[command(flatten)]
+    pub because: Because,
+}
+
+#[derive(Debug, Args)]
+pub struct Apply {
+    #[arg(short, long, value_name = "FOLDER")]
+    pub folder: PathBuf,
+    /// Only say what is wrong, if something is.
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Why; it is recorded.
+    #[arg(long, required_unless_present = "dry_run")]
+    pub reason: Option<String>,
+    #[command(flatten)]
+    pub operators: Operators,
+    #[arg(short, long, value_enum, default_value_t)]
+    pub output: AnswerFormat,
+}
+
+#[derive(Debug, Args)]
+pub struct Diff {
+    #[arg(short, long, value_name = "FOLDER")]
+    pub folder: PathBuf,
+    /// Against an older snapshot instead of the one in force.
+    #[arg(long, value_name = "NUMBER")]
+    pub snapshot: Option<u64>,
+    #[command(flatten)]
+    pub operators: Operators,
+}
+
+#[derive(Debug, Args)]
+pub struct Export {
+    /// An empty folder, or one that is made.
+    pub folder: PathBuf,
+    /// An older snapshot instead of the one in force.
+    #[arg(long, value_name = "NUMBER")]
+    pub snapshot: Option<u64>,
+    #[command(flatten)]
+    pub operators: Operators,
+}
+
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub struct Snapshots {
+    #[command(subcommand)]
+    pub command: Option<SnapshotsCommand>,
+    #[command(flatten)]
+    pub list: SnapshotsList,
+}
+
+#[derive(Debug, Args)]
+pub struct SnapshotsList {
+    /// How many, newest first.
+    #[arg(long)]
+    pub limit: Option<u64>,
+    #[command(flatten)]
+    pub operators: Operators,
+    #[arg(short, long, value_enum, default_value_t)]
+    pub output: Format,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum SnapshotsCommand {
+    /// Puts the resources of an older snapshot in force again. What is revoked stays revoked.
+    Restore {
+        number: u64,
+        #[command(flatten)]
+        because: Because,
+    },
 }
 
 #[derive(Debug, Subcommand)]

@@ -63,9 +63,12 @@ async fn dump(order: CatalogueDump) -> Result<Exit> {
 /// The resources that a command names, or those of the control plane in the same file.
 pub fn snapshot(folder: Option<&Path>, file: &File) -> Result<Snapshot> {
     let folder = folder
-        .or(file.control.as_ref().map(|control| control.resources.as_path()))
+        .or(file
+            .control
+            .as_ref()
+            .and_then(|control| control.resources.as_deref()))
         .ok_or_else(|| {
-            Trouble::usage("the file has no `control:` section, so it names no resources")
+            Trouble::usage("the file names no folder of resources under `control:`")
                 .next("give `--resources FOLDER`")
         })?;
     resources::read(folder)

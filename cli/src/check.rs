@@ -106,12 +106,15 @@ async fn look(file: &File, findings: &mut Findings) {
     let mut snapshot = None;
     if let Some(control) = &file.control {
         look_at_control(control, findings);
-        let read = resources::read(&control.resources);
-        let rules = read.and_then(|snapshot| {
-            Rules::load(snapshot).map_err(|errors| resources::mistakes(&control.resources, &errors))
-        });
-        let what = format!("resources and policies in `{}`", control.resources.display());
-        snapshot = findings.add(what, rules).map(|rules| rules.snapshot);
+        // Without a folder they are applied, and were looked at then.
+        if let Some(folder) = &control.resources {
+            let read = resources::read(folder);
+            let rules = read.and_then(|snapshot| {
+                Rules::load(snapshot).map_err(|errors| resources::mistakes(folder, &errors))
+            });
+            let what = format!("resources and policies in `{}`", folder.display());
+            snapshot = findings.add(what, rules).map(|rules| rules.snapshot);
+        }
     }
     if let Some(proxy) = &file.proxy {
         let credentials = look_at_gateway(proxy, findings);

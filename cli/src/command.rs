@@ -6,7 +6,7 @@ use crate::arguments::{Command, Config, ConfigShow};
 use crate::config::{self, File, Origin};
 use crate::output::{self, Format, Table};
 use crate::trouble::{Exit, Result, Trouble};
-use crate::{audit, can, catalogue, check, dev, explain, planes, sessions};
+use crate::{audit, can, catalogue, changes, check, dev, explain, planes, revocations, sessions};
 
 pub async fn run(command: Command) -> Result<Exit> {
     match command {
@@ -32,6 +32,13 @@ pub async fn run(command: Command) -> Result<Exit> {
         Command::Can(can) => can::run(can).await,
         Command::Explain(explain) => explain::run(explain).await,
         Command::Sessions(sessions) => sessions::run(sessions).await,
+        Command::Revoke(revoke) => revocations::revoke(revoke).await,
+        Command::Revocations(list) => revocations::list(list).await,
+        Command::Lift(lift) => revocations::lift(lift).await,
+        Command::Apply(apply) => changes::apply(apply).await,
+        Command::Diff(diff) => changes::diff(diff).await,
+        Command::Export(export) => changes::export(export).await,
+        Command::Snapshots(snapshots) => changes::snapshots(snapshots).await,
         Command::Audit(audit) => audit::run(audit).await,
         Command::Catalogue(catalogue) => catalogue::run(catalogue).await,
         Command::Config(Config::Schema) => schema(),

@@ -126,6 +126,10 @@ impl Door {
         self.ask(Method::POST, path, body, timeout).await
     }
 
+    pub async fn put(&self, path: &str, body: &Value, timeout: Duration) -> Result<Answer> {
+        self.ask(Method::PUT, path, Some(body), timeout).await
+    }
+
     /// Asks and waits; what answers in JSON with success is the value, anything else is told.
     async fn ask(
         &self,
@@ -207,6 +211,10 @@ impl Answer {
         } else {
             words
         });
+        let mut trouble = trouble;
+        let errors = told.as_ref().and_then(|told| told.get("errors")?.as_array());
+        let errors = errors.into_iter().flatten().filter_map(Value::as_str);
+        trouble.causes.extend(errors.map(str::to_owned));
         Err(match self.status {
             StatusCode::UNAUTHORIZED => trouble
                 .exit(Exit::NotAuthenticated)

@@ -13,6 +13,14 @@ const FILES_MAX: usize = 10_000;
 
 /// Reads the folder; every mistake is told, each with its file and place.
 pub fn read(folder: &Path) -> Result<Snapshot> {
+    let files = files(folder)?;
+    let mut snapshot = postern_link::resources::read(&files).map_err(|errors| mistakes(folder, &errors))?;
+    snapshot.number = 1;
+    Ok(snapshot)
+}
+
+/// The folder's files as they are, sorted by name.
+pub fn files(folder: &Path) -> Result<Vec<File>> {
     let mut paths = Vec::new();
     collect(folder, DEPTH_MAX, &mut paths)?;
     if paths.len() > FILES_MAX {
@@ -22,13 +30,7 @@ pub fn read(folder: &Path) -> Result<Snapshot> {
         )));
     }
     paths.sort();
-    let files: Vec<File> = paths
-        .iter()
-        .map(|path| read_file(folder, path))
-        .collect::<Result<_>>()?;
-    let mut snapshot = postern_link::resources::read(&files).map_err(|errors| mistakes(folder, &errors))?;
-    snapshot.number = 1;
-    Ok(snapshot)
+    paths.iter().map(|path| read_file(folder, path)).collect()
 }
 
 /// Many mistakes as one trouble.

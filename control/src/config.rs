@@ -20,8 +20,9 @@ pub struct Config {
     pub listen_operators: SocketAddr,
     /// Audit log, index, keys and the operator token.
     pub data: PathBuf,
-    /// The folder of workloads, targets, issuers, grants and policies.
-    pub resources: PathBuf,
+    /// The folder of workloads, targets, issuers, grants and policies; without one, operators apply them.
+    #[serde(default)]
+    pub resources: Option<PathBuf>,
     pub tls: Tls,
     /// The name of the audit log in its checkpoints, as a URL without scheme.
     #[serde(default = "log_origin")]
@@ -178,6 +179,8 @@ limits! {
     tail_wait_ms_max: u64 = 25_000,
     /// An operator's request body.
     request_bytes_max: usize = 256 * 1024,
+    /// An operator's request to apply resources; in all its files together, `resources_bytes_max` too.
+    apply_bytes_max: usize = 64 * 1024 * 1024,
     /// The head of an operator's request.
     request_head_timeout_ms: u64 = 10_000,
     /// How long an order waits for the gateways' answers.
@@ -200,6 +203,8 @@ limits! {
     snapshot_bytes_max: usize = 64 * 1024 * 1024,
     /// Old snapshots kept, so that decisions can be explained.
     snapshots_kept_max: usize = 1_000,
+    /// Revocations that hold at once.
+    revocations_max: usize = 10_000,
     /// How far a gateway's highest snapshot number may be ahead of ours and still be believed.
     snapshot_jump_max: u64 = 1_000_000,
     /// Between two fresh words.

@@ -113,11 +113,12 @@ pub async fn start(config: Config, validate: Arc<Validate>) -> Result<Running, E
     let limits = Arc::new(config.limits.clone());
     let tasks = Tasks::default();
     let (audit, store) = open_log(&config, signer, &tasks).await?;
-    let opened = snapshots::open(
+    let opened = snapshots::maker::open(
         Arc::clone(&snapshot_key),
         validate,
         store.clone(),
         audit.clone(),
+        config.resources.clone(),
         &limits,
     );
     let (snapshots, maker) = opened.await?;
@@ -211,8 +212,12 @@ impl Parts {
             tasks: tasks.clone(),
             limits: Arc::clone(limits),
         };
-        let watched = snapshots::folder::watch(config.resources, maker, config.limits, tasks.stop_signal());
-        tasks.spawn(Task::WatchResources, watched);
+        tasks.spawn(Task::MakeSnapshots, maker.run(tasks.stop_signal()));
+        if let Some(folder) = config.resources {
+            let snapshots = self.snapshots.clone();
+            let watched = snapshots::folder::watch(folder, snapshots, config.limits, tasks.stop_signal());
+            tasks.spawn(Task::WatchResources, watched);
+        }
         let interval = Duration::from_millis(limits.fresh_word_ms);
         let words = fresh_word::run(key, self.snapshots.clone(), word, interval, tasks.stop_signal());
         tasks.spawn(Task::FreshWord, words);
@@ -272,7 +277,7 @@ impl Parts {
 /// What gateways are told by, besides what both doors share.
 struct Told {
     config: Config,
-    maker: snapshots::Maker,
+    maker: snapshots::maker::Maker,
     key: Arc<SigningKey>,
     tls: watch::Receiver<tls::Doors>,
 }

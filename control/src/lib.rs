@@ -4,7 +4,7 @@
 //! [`start`] builds every part once, in order, and returns what a caller needs to reach them. Modules import
 //! only what stands above them in this list:
 //!
-//! * words: [`config`], [`keys`], [`findings`], [`tasks`]
+//! * words: [`config`], [`keys`], [`findings`], [`sources`], [`tasks`]
 //! * [`store`], the only code that knows there is a database, and [`audit`], the log it indexes
 //! * what gateways are told: [`snapshots`], [`orders`]
 //! * wires and doors: [`tls`], [`listener`], [`gateways`], [`operators`]
@@ -14,6 +14,7 @@
 pub mod config;
 pub mod findings;
 pub mod keys;
+pub mod sources;
 pub mod tasks;
 
 pub mod store;

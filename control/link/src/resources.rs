@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::openapi;
 use crate::snapshot::{Grant, Grantee, Issuer, Login, Policy, Snapshot, System, Target, Workload};
@@ -14,7 +14,8 @@ use crate::snapshot::{Grant, Grantee, Issuer, Login, Policy, Snapshot, System, T
 pub const FILE_BYTES_MAX: usize = 4 * 1024 * 1024;
 
 /// One file of a resources folder.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct File {
     pub name: String,
     pub text: String,

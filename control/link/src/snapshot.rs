@@ -75,6 +75,16 @@ pub enum Login {
     },
 }
 
+impl Login {
+    /// The SPIFFE id, if it is one that opens the door.
+    pub fn spiffe(&self) -> Option<&str> {
+        match self {
+            Login::Spiffe { spiffe } => Some(spiffe),
+            Login::Token { .. } => None,
+        }
+    }
+}
+
 /// Compared by JSON type: the text `"1"` is not the number `1`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]

@@ -149,7 +149,7 @@ pub fn from_hex(text: &str) -> Option<Vec<u8>> {
         .then(|| pairs.iter().map(|[high, low]| high << 4 | low).collect())
 }
 
-const KINDS: [(Kind, &str); 13] = [
+const KINDS: [(Kind, &str); 15] = [
     (Kind::Unspecified, "unspecified"),
     (Kind::SessionOpened, "session_opened"),
     (Kind::SessionEnded, "session_ended"),
@@ -163,6 +163,8 @@ const KINDS: [(Kind, &str); 13] = [
     (Kind::RefusedCounted, "refused_counted"),
     (Kind::SnapshotMade, "snapshot_made"),
     (Kind::Ordered, "ordered"),
+    (Kind::Revoked, "revoked"),
+    (Kind::Lifted, "lifted"),
 ];
 
 pub fn kind_name(kind: Kind) -> &'static str {

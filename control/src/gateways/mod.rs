@@ -52,6 +52,8 @@ pub struct Gateway {
 #[derive(Debug, Default)]
 pub struct Gateways {
     known: Mutex<BTreeMap<String, Known>>,
+    /// Counts what is heard of any.
+    news: watch::Sender<u64>,
 }
 
 #[derive(Debug)]
@@ -114,6 +116,30 @@ impl Gateways {
         here.map(|known| known.gateway.name.clone()).collect()
     }
 
+    /// Waits until all that are here decide by this snapshot or a later one, for a bounded time; returns those
+    /// that do not.
+    pub async fn decide_by(&self, number: u64, timeout: Duration) -> Vec<String> {
+        let mut news = self.news.subscribe();
+        let all = async { while !self.behind(number).is_empty() && news.changed().await.is_ok() {} };
+        // Whether in time or not, those that are behind are the answer.
+        drop(tokio::time::timeout(timeout, all).await);
+        self.behind(number)
+    }
+
+    fn behind(&self, number: u64) -> Vec<String> {
+        let known = self.lock();
+        let here = known
+            .values()
+            .map(|known| &known.gateway)
+            .filter(|gateway| gateway.connected);
+        let behind = here.filter(|gateway| {
+            gateway
+                .health
+                .is_none_or(|health| health.snapshot_number < number)
+        });
+        behind.map(|gateway| gateway.name.clone()).collect()
+    }
+
     fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Known>> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -131,6 +157,9 @@ impl Place {
             known.gateway.heard_ms = Timestamp::now().as_millisecond();
             known.gateway.health = health.or(known.gateway.health);
         }
+        self.gateways
+            .news
+            .send_modify(|news| *news = news.wrapping_add(1));
     }
 }
 
@@ -141,6 +170,9 @@ impl Drop for Place {
         {
             known.gateway.connected = false;
         }
+        self.gateways
+            .news
+            .send_modify(|news| *news = news.wrapping_add(1));
     }
 }
 

@@ -10,20 +10,26 @@ mod health;
 mod parameters;
 mod problem;
 mod records;
+mod resources;
+mod revocations;
 mod sessions;
-mod snapshot;
+mod snapshots;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::body::Bytes;
+use axum::extract::rejection::BytesRejection;
 use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::header;
 use axum::middleware::{self, Next};
 use axum::response::Response;
-use axum::routing::{get, post};
+use axum::routing::{get, post, put};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
 use tokio::sync::{Semaphore, mpsc};
 
 use crate::audit::Audit;
@@ -32,10 +38,15 @@ use crate::gateways::Gateways;
 use crate::keys::Token;
 use crate::listener::Connection;
 use crate::orders::Orders;
-use crate::snapshots::Snapshots;
+use crate::snapshots::{Author, Change, Made, Snapshots};
 use crate::store::Store;
 use crate::tasks::{Stop, Task, Tasks};
 use problem::Problem;
+
+/// Who shows the operator token, as records name them.
+const OPERATOR: &str = "operator";
+/// Of a reason, which stands in records and snapshots.
+const REASON_BYTES_MAX: usize = 1024;
 
 /// Everything an answer needs; clones share it.
 #[derive(Clone, Debug)]
@@ -55,6 +66,7 @@ pub struct Operators {
 
 /// All there is to ask.
 fn routes(operators: Operators) -> Router {
+    let apply = put(resources::apply).layer(DefaultBodyLimit::max(operators.limits.apply_bytes_max));
     let asked = Router::new()
         .route("/v1/sessions", get(sessions::list))
         .route("/v1/sessions/end", post(sessions::end))
@@ -65,7 +77,16 @@ fn routes(operators: Operators) -> Router {
         .route("/v1/audit/checkpoint", get(audit::checkpoint))
         .route("/v1/audit/verify", post(audit::verify))
         .route("/v1/gateways", get(gateways::list))
-        .route("/v1/snapshot", get(snapshot::current))
+        .route("/v1/snapshot", get(snapshots::current))
+        .route("/v1/snapshots", get(snapshots::list))
+        .route("/v1/snapshots/{number}", get(snapshots::one))
+        .route("/v1/snapshots/{number}/restore", post(snapshots::restore))
+        .route("/v1/resources", apply.get(resources::current))
+        .route(
+            "/v1/revocations",
+            get(revocations::list).post(revocations::revoke),
+        )
+        .route("/v1/revocations/{id}/lift", post(revocations::lift))
         .fallback(nothing_here)
         .layer(DefaultBodyLimit::max(operators.limits.request_bytes_max))
         .layer(middleware::from_fn_with_state(operators.clone(), authenticate));
@@ -85,6 +106,27 @@ async fn not_so() -> Problem {
     Problem::method_not_allowed()
 }
 
+/// What a request's body says, or what it should say: `shape` in words.
+fn read_body<T: DeserializeOwned>(body: Result<Bytes, BytesRejection>, shape: &str) -> Result<T, Problem> {
+    let body = body.map_err(|_| Problem::bad_request("the body is too large or cannot be read"))?;
+    serde_json::from_slice(&body).map_err(|error| {
+        Problem::bad_request(format!(
+            "the body must be {shape}; it is not at line {}, column {}",
+            error.line(),
+            error.column()
+        ))
+    })
+}
+
+/// Why someone does something; it is recorded.
+fn reason(given: String) -> Result<String, Problem> {
+    if given.trim().is_empty() || given.len() > REASON_BYTES_MAX {
+        let detail = format!("`reason` must say why, in at most {REASON_BYTES_MAX} bytes");
+        return Err(Problem::bad_request(detail));
+    }
+    Ok(given)
+}
+
 /// The gate before every route of `/v1`, also before those that do not exist.
 async fn authenticate(
     State(operators): State<Operators>,
@@ -99,6 +141,24 @@ async fn authenticate(
 }
 
 impl Operators {
+    /// Makes a change for whoever has shown the operator token, and tells which gateways decide by it.
+    async fn change(&self, change: Change, reason: String) -> Result<(Made, Value), Problem> {
+        let author = Author {
+            name: OPERATOR.to_owned(),
+            reason: self::reason(reason)?,
+        };
+        let made = self.snapshots.change(change, author).await?;
+        let wait = Duration::from_millis(self.limits.order_wait_ms);
+        let behind = self.gateways.decide_by(made.number, wait).await;
+        let answer = json!({
+            "snapshot": made.number,
+            "new": made.is_new,
+            "complete": behind.is_empty(),
+            "behind": behind,
+        });
+        Ok((made, answer))
+    }
+
     fn knows(&self, request: &Request) -> bool {
         let mut shown = request.headers().get_all(header::AUTHORIZATION).iter();
         let (Some(shown), None) = (shown.next(), shown.next()) else {

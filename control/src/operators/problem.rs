@@ -4,13 +4,15 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
-use crate::{audit, store};
+use crate::{audit, snapshots, store};
 
 /// A refusal or a failure, as an operator hears it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
     status: StatusCode,
     detail: String,
+    /// Each mistake, where what was sent has some.
+    errors: Vec<String>,
 }
 
 impl Problem {
@@ -18,7 +20,26 @@ impl Problem {
         Problem {
             status,
             detail: detail.into(),
+            errors: Vec::new(),
         }
+    }
+
+    /// What was sent can be read and is wrong, in these places.
+    pub fn wrong(detail: impl Into<String>, errors: Vec<String>) -> Problem {
+        Problem {
+            errors,
+            ..Problem::new(StatusCode::UNPROCESSABLE_ENTITY, detail)
+        }
+    }
+
+    /// It cannot be done as things are.
+    pub fn conflict(detail: impl Into<String>) -> Problem {
+        Problem::new(StatusCode::CONFLICT, detail)
+    }
+
+    /// Things are no longer as whoever asked has seen them.
+    pub fn changed_since(detail: impl Into<String>) -> Problem {
+        Problem::new(StatusCode::PRECONDITION_FAILED, detail)
     }
 
     pub fn bad_request(detail: impl Into<String>) -> Problem {
@@ -52,12 +73,17 @@ impl Problem {
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let title = self.status.canonical_reason().unwrap_or("Error");
-        let body = json!({
+        let mut body = json!({
             "type": "about:blank",
             "title": title,
             "status": self.status.as_u16(),
             "detail": self.detail,
         });
+        if !self.errors.is_empty()
+            && let Some(members) = body.as_object_mut()
+        {
+            members.insert("errors".to_owned(), json!(self.errors));
+        }
         let mut response = (self.status, body.to_string()).into_response();
         let headers = response.headers_mut();
         headers.insert(
@@ -85,6 +111,25 @@ impl From<store::Error> for Problem {
             store::Error::Busy | store::Error::Stopped | store::Error::Behind => {
                 Problem::unavailable(error.to_string())
             }
+        }
+    }
+}
+
+impl From<snapshots::Error> for Problem {
+    fn from(error: snapshots::Error) -> Problem {
+        use snapshots::Error;
+        let said = error.to_string();
+        match error {
+            Error::Wrong(errors) => Problem::wrong(said, errors),
+            Error::Unknown(_) => Problem::not_found(said),
+            Error::FromFolder | Error::TooManyRevocations => Problem::conflict(said),
+            Error::ChangedSince => Problem::changed_since(said),
+            Error::TooLarge { .. } => Problem::wrong(said, Vec::new()),
+            Error::NotKept(_) | Error::NotRecorded(_) => {
+                tracing::error!(%said, "a change could not be made");
+                Problem::unavailable(said)
+            }
+            Error::Stopping => Problem::unavailable(said),
         }
     }
 }

@@ -21,8 +21,6 @@ use crate::store::records;
 use crate::store::sessions::{Filter, Session, State as SessionState};
 use crate::tasks::Task;
 
-const REASON_BYTES_MAX: usize = 1024;
-
 /// `GET /v1/sessions`
 pub async fn list(
     State(operators): State<Operators>,
@@ -102,8 +100,7 @@ pub async fn end(
     State(operators): State<Operators>,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Json<Value>, Problem> {
-    let body = body.map_err(|_| Problem::bad_request("the body is too large or cannot be read"))?;
-    let end = order(&body, operators.limits.order_sessions_max)?;
+    let end = order(body, operators.limits.order_sessions_max)?;
     let (reply, given) = oneshot::channel();
     let giver = operators.clone();
     // An order that is recorded is given, also when the operator hangs up in between.
@@ -146,15 +143,9 @@ struct Announced {
     away: Vec<String>,
 }
 
-fn order(body: &[u8], sessions_max: usize) -> Result<EndSessions, Problem> {
-    let end: End = serde_json::from_slice(body).map_err(|error| {
-        Problem::bad_request(format!(
-            "the body must be an object with `reason` and one or more of `sessions` (a list), `workload` and \
-             `target`; it is not at line {}, column {}",
-            error.line(),
-            error.column()
-        ))
-    })?;
+fn order(body: Result<Bytes, BytesRejection>, sessions_max: usize) -> Result<EndSessions, Problem> {
+    let shape = "an object with `reason` and one or more of `sessions` (a list), `workload` and `target`";
+    let end: End = super::read_body(body, shape)?;
     let End {
         sessions,
         workload,
@@ -166,10 +157,7 @@ fn order(body: &[u8], sessions_max: usize) -> Result<EndSessions, Problem> {
             "name `sessions`, a `workload` or a `target` whose sessions end",
         ));
     }
-    if reason.trim().is_empty() || reason.len() > REASON_BYTES_MAX {
-        let detail = format!("`reason` must say why, in at most {REASON_BYTES_MAX} bytes");
-        return Err(Problem::bad_request(detail));
-    }
+    let reason = super::reason(reason)?;
     if sessions.len() > sessions_max {
         return Err(Problem::bad_request(format!(
             "one order ends at most {sessions_max} named sessions"

@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 
 use postern_link::resources::{File, is_read};
 
-use super::Maker;
+use super::Snapshots;
 use crate::config::Limits;
 use crate::tasks::Stop;
 
@@ -24,8 +24,8 @@ struct Stamp {
     bytes: u64,
 }
 
-/// Watches the folder until asked to stop, and takes requests for higher numbers meanwhile.
-pub async fn watch(folder: PathBuf, mut maker: Maker, limits: Limits, mut stop: Stop) {
+/// Watches the folder until asked to stop.
+pub async fn watch(folder: PathBuf, snapshots: Snapshots, limits: Limits, mut stop: Stop) {
     let mut seen: Option<Result<Vec<Stamp>, String>> = None;
     loop {
         let look = tokio::task::spawn_blocking({
@@ -33,15 +33,10 @@ pub async fn watch(folder: PathBuf, mut maker: Maker, limits: Limits, mut stop: 
             move || look(&folder, seen, &limits)
         });
         if let Ok(Some((stamps, files))) = look.await {
-            seen = maker.offer(files).await.is_ok().then_some(stamps);
+            seen = snapshots.offer(files).await.is_ok().then_some(stamps);
         }
         tokio::select! {
             () = tokio::time::sleep(Duration::from_millis(limits.resources_poll_ms)) => {}
-            Some(number) = maker.raises.recv() => {
-                if let Err(error) = maker.raise(number).await {
-                    tracing::error!(%error, number, "the snapshot number could not be raised");
-                }
-            }
             () = stop.asked() => return,
         }
     }

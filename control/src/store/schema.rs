@@ -12,6 +12,17 @@ const SNAPSHOTS: &str = "
         json BLOB NOT NULL,
         signature BLOB NOT NULL
     ) STRICT;
+    CREATE TABLE IF NOT EXISTS history (
+        number INTEGER PRIMARY KEY,
+        author TEXT NOT NULL,
+        reason TEXT NOT NULL,
+        change TEXT NOT NULL,
+        sources TEXT NOT NULL
+    ) STRICT;
+    CREATE TABLE IF NOT EXISTS sources (
+        digest TEXT PRIMARY KEY,
+        json BLOB NOT NULL
+    ) STRICT;
     CREATE TABLE IF NOT EXISTS floor (number INTEGER NOT NULL) STRICT;
 ";
 

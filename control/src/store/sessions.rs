@@ -48,7 +48,7 @@ impl Change {
             Kind::Refused => self.refusals += 1,
             Kind::RefusedCounted => self.refusals = self.refusals.saturating_add(record.count),
             Kind::Unspecified | Kind::Prepared | Kind::Cancel | Kind::Finding | Kind::Strangers => {}
-            Kind::SnapshotMade | Kind::Ordered => {}
+            Kind::SnapshotMade | Kind::Ordered | Kind::Revoked | Kind::Lifted => {}
         }
         if record.kind() == Kind::SessionOpened || self.facts.workload.is_empty() {
             let Record {

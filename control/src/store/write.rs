@@ -23,7 +23,7 @@ pub type Feed =
 pub enum Write {
     /// The log has grown.
     Advance,
-    Snapshot(Kept, oneshot::Sender<Result<(), Error>>),
+    Snapshot(Box<Kept>, oneshot::Sender<Result<(), Error>>),
     /// No snapshot may ever have this number or a lower one.
     Floor(u64, oneshot::Sender<Result<(), Error>>),
     Stop,
@@ -207,16 +207,39 @@ impl Writer {
     }
 
     fn keep_snapshot(&mut self, kept: &Kept) -> Result<(), rusqlite::Error> {
+        let made = &kept.made;
         self.synced(|transaction, kept_max| {
             transaction.execute(
                 "INSERT INTO snapshots (number, made_at_ms, json, signature) VALUES (?, ?, ?, ?)",
-                params![stored(kept.number), kept.made_at_ms, *kept.json, *kept.signature],
+                params![stored(made.number), made.made_at_ms, *kept.json, *kept.signature],
+            )?;
+            transaction.execute(
+                "INSERT OR IGNORE INTO sources (digest, json) VALUES (?, ?)",
+                params![kept.sources.digest, kept.sources.json],
+            )?;
+            transaction.execute(
+                "INSERT INTO history (number, author, reason, change, sources) VALUES (?, ?, ?, ?, ?)",
+                params![
+                    stored(made.number),
+                    made.author,
+                    made.reason,
+                    made.change,
+                    kept.sources.digest
+                ],
             )?;
             let kept_max = i64::try_from(kept_max).unwrap_or(i64::MAX);
             transaction.execute(
                 "DELETE FROM snapshots WHERE number <= \
                  (SELECT number FROM snapshots ORDER BY number DESC LIMIT 1 OFFSET ?)",
                 [kept_max],
+            )?;
+            transaction.execute(
+                "DELETE FROM history WHERE number < (SELECT min(number) FROM snapshots)",
+                [],
+            )?;
+            transaction.execute(
+                "DELETE FROM sources WHERE digest NOT IN (SELECT sources FROM history)",
+                [],
             )
         })
     }

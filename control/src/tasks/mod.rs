@@ -27,7 +27,9 @@ pub enum Task {
     GiveOrder,
     /// One gateway's stream.
     Exchange,
-    /// Reads the resources folder and makes snapshots.
+    /// Makes snapshots, one change after another.
+    MakeSnapshots,
+    /// Reads the resources folder.
     WatchResources,
     /// Signs fresh words.
     FreshWord,

@@ -143,7 +143,7 @@ impl House {
             listen_gateways: "127.0.0.1:0".parse().unwrap(),
             listen_operators: "127.0.0.1:0".parse().unwrap(),
             data: path("data"),
-            resources: path("resources"),
+            resources: Some(path("resources")),
             tls: Tls {
                 certificate: path("server.pem"),
                 key: path("server.key"),

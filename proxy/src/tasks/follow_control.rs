@@ -139,12 +139,7 @@ impl Link<'_> {
                 },
                 () = grown.notified(), if quiet => {}
                 _ = health.tick() => {
-                    let message = from_gateway::Message::Health(Health {
-                        sessions: u32::try_from(self.shared.sessions.count()).unwrap_or(u32::MAX),
-                        spool_bytes: self.shipping.bytes(),
-                        snapshot_number: self.control.highest_snapshot(),
-                    });
-                    if exchange.outgoing.send(message.into()).await.is_err() {
+                    if exchange.outgoing.send(self.health()).await.is_err() {
                         return;
                     }
                 }
@@ -189,7 +184,11 @@ impl Link<'_> {
             }
             from_control::Message::Snapshot(signed) => {
                 match take_snapshot(self.postgres, self.control, &signed) {
-                    Ok(number) => tracing::info!(number, "a snapshot was taken"),
+                    Ok(number) => {
+                        tracing::info!(number, "a snapshot was taken");
+                        // Whoever has made it waits to hear that it holds here.
+                        return vec![self.health()];
+                    }
                     Err(errors) => {
                         tracing::error!(?errors, "a snapshot was not taken; the last good one stays")
                     }
@@ -219,6 +218,15 @@ impl Link<'_> {
             from_control::Message::Order(order) => return vec![self.obey(order)],
         }
         Vec::new()
+    }
+
+    fn health(&self) -> FromGateway {
+        from_gateway::Message::Health(Health {
+            sessions: u32::try_from(self.shared.sessions.count()).unwrap_or(u32::MAX),
+            spool_bytes: self.shipping.bytes(),
+            snapshot_number: self.control.highest_snapshot(),
+        })
+        .into()
     }
 
     fn obey(&self, order: Order) -> FromGateway {
