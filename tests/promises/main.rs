@@ -33,6 +33,7 @@ mod record;
 mod refusal;
 mod resumption;
 mod revocation;
+mod revoked;
 mod routines;
 mod rows;
 

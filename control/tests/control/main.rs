@@ -8,6 +8,7 @@
     reason = "a test that panics has done its work"
 )]
 
+mod changes;
 mod exactly_once;
 mod floors;
 mod house;

@@ -98,6 +98,8 @@ pub struct House {
     pub folder: tempfile::TempDir,
     pub authority: Authority,
     pub limits: Limits,
+    /// Else its resources are applied.
+    pub follows_folder: bool,
     pub running: Option<Running>,
 }
 
@@ -132,6 +134,7 @@ impl House {
             folder,
             authority,
             limits,
+            follows_folder: true,
             running: None,
         }
     }
@@ -143,7 +146,7 @@ impl House {
             listen_gateways: "127.0.0.1:0".parse().unwrap(),
             listen_operators: "127.0.0.1:0".parse().unwrap(),
             data: path("data"),
-            resources: Some(path("resources")),
+            resources: self.follows_folder.then(|| path("resources")),
             tls: Tls {
                 certificate: path("server.pem"),
                 key: path("server.key"),
@@ -257,11 +260,28 @@ impl House {
             .await
     }
 
+    pub async fn put(&self, path: &str, over: Option<&str>, body: &str) -> (StatusCode, Value) {
+        let token = self.running().operator_token.reveal();
+        self.request_over("PUT", path, Some(token), over, body).await
+    }
+
     pub async fn request(
         &self,
         method: &str,
         path: &str,
         token: Option<&str>,
+        body: &str,
+    ) -> (StatusCode, Value) {
+        self.request_over(method, path, token, None, body).await
+    }
+
+    /// `over` is the version that `If-Match` names.
+    async fn request_over(
+        &self,
+        method: &str,
+        path: &str,
+        token: Option<&str>,
+        over: Option<&str>,
         body: &str,
     ) -> (StatusCode, Value) {
         let stream = tokio::net::TcpStream::connect(self.running().operators_address)
@@ -277,6 +297,9 @@ impl House {
             .header("host", "localhost");
         if let Some(token) = token {
             request = request.header("authorization", format!("Bearer {token}"));
+        }
+        if let Some(over) = over {
+            request = request.header("if-match", over);
         }
         let request = request
             .body(Full::new(bytes::Bytes::from(body.to_owned())))
