@@ -60,18 +60,15 @@ async fn dump(order: CatalogueDump) -> Result<Exit> {
     Ok(Exit::Success)
 }
 
-/// The resources that a command names, or those of the control plane in the same file.
-pub fn snapshot(folder: Option<&Path>, file: &File) -> Result<Snapshot> {
-    let folder = folder
-        .or(file
-            .control
-            .as_ref()
-            .and_then(|control| control.resources.as_deref()))
-        .ok_or_else(|| {
-            Trouble::usage("the file names no folder of resources under `control:`")
-                .next("give `--resources FOLDER`")
-        })?;
-    resources::read(folder)
+/// The resources that a command names, or those that the file's planes decide by.
+fn snapshot(folder: Option<&Path>, file: &File) -> Result<Snapshot> {
+    if let Some(folder) = folder {
+        return resources::read(folder);
+    }
+    resources::decided_by(file)?.ok_or_else(|| {
+        Trouble::usage("the file names no folder of resources, and its gateway has heard of none yet")
+            .next("give `--resources FOLDER`")
+    })
 }
 
 /// One credential at one database of its target.

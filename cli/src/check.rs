@@ -106,15 +106,25 @@ async fn look(file: &File, findings: &mut Findings) {
     let mut snapshot = None;
     if let Some(control) = &file.control {
         look_at_control(control, findings);
-        // Without a folder they are applied, and were looked at then.
-        if let Some(folder) = &control.resources {
-            let read = resources::read(folder);
-            let rules = read.and_then(|snapshot| {
-                Rules::load(snapshot).map_err(|errors| resources::mistakes(folder, &errors))
-            });
-            let what = format!("resources and policies in `{}`", folder.display());
-            snapshot = findings.add(what, rules).map(|rules| rules.snapshot);
-        }
+    }
+    let read = resources::decided_by(file).transpose();
+    if let Some(read) = read {
+        let rules = read.and_then(|snapshot| {
+            Rules::load(snapshot).map_err(|errors| {
+                let mut trouble = Trouble::new("the resources cannot be used");
+                trouble.causes = errors;
+                trouble
+            })
+        });
+        let folder = file
+            .control
+            .as_ref()
+            .and_then(|control| control.resources.as_ref());
+        let what = match folder {
+            Some(folder) => format!("resources and policies in `{}`", folder.display()),
+            None => "resources and policies that the gateway has heard last".to_owned(),
+        };
+        snapshot = findings.add(what, rules).map(|rules| rules.snapshot);
     }
     if let Some(proxy) = &file.proxy {
         let credentials = look_at_gateway(proxy, findings);

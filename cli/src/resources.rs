@@ -6,6 +6,10 @@ use std::path::{Path, PathBuf};
 use postern_link::resources::{File, is_read};
 use postern_link::snapshot::Snapshot;
 
+use postern_proxy::config::DecideBy;
+use postern_proxy::control::Control;
+
+use crate::config;
 use crate::trouble::{Result, Trouble};
 
 const DEPTH_MAX: usize = 8;
@@ -17,6 +21,27 @@ pub fn read(folder: &Path) -> Result<Snapshot> {
     let mut snapshot = postern_link::resources::read(&files).map_err(|errors| mistakes(folder, &errors))?;
     snapshot.number = 1;
     Ok(snapshot)
+}
+
+/// What the planes of a configuration decide by: the control plane's folder, else what the gateway has heard
+/// last. `None` if there is neither.
+pub fn decided_by(file: &config::File) -> Result<Option<Snapshot>> {
+    let folder = file
+        .control
+        .as_ref()
+        .and_then(|control| control.resources.as_ref());
+    if let Some(folder) = folder {
+        return read(folder).map(Some);
+    }
+    let Some(proxy) = &file.proxy else {
+        return Ok(None);
+    };
+    let DecideBy::Control(link) = &proxy.decide_by;
+    let control = Control::new(link, &proxy.data, proxy.limits.snapshot_bytes_max);
+    let kept = control.and_then(|control| control.kept());
+    let kept =
+        kept.map_err(|error| Trouble::new("what the gateway has heard last cannot be read").because(&error))?;
+    Ok(kept.map(|(_, snapshot)| snapshot))
 }
 
 /// The folder's files as they are, sorted by name.

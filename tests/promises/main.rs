@@ -1,6 +1,7 @@
 //! Every promise of the README, tried against the real binary, a real PostgreSQL and real clients.
 //! One file a promise; all share one house, but for those that break theirs.
 
+mod applied;
 mod assertion;
 mod attacks;
 mod budgets;

@@ -71,7 +71,7 @@ fn sessions_of_what_is_revoked_end_and_new_ones_are_refused_until_it_is_lifted()
             .succeeded();
     }
     let shown = world.postern(&["revocations"]);
-    assert_eq!(String::from_utf8_lossy(&shown.stdout), "nothing is revoked\n");
+    assert_eq!(shown.stdout, b"nothing is revoked\n");
 }
 
 #[test]
@@ -134,7 +134,7 @@ fn a_misspelt_name_and_a_missing_reason_revoke_nothing() {
     let world = World::shared();
     let output = world.postern(&["revoke", "workload", "repart", "--reason", "a test"]);
     assert_eq!(output.status.code(), Some(1));
-    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    let told = String::from_utf8(output.stderr).unwrap();
     assert!(told.contains("there is no workload `repart`"), "{told}");
     assert_eq!(
         world.postern(&["revoke", "workload", "report"]).status.code(),

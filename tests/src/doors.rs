@@ -19,6 +19,14 @@ impl World {
         )
     }
 
+    /// Whether the control plane answers: nothing, while it does not.
+    pub fn control_livez(&self) -> String {
+        http(
+            self.operators_port,
+            "GET /livez HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n",
+        )
+    }
+
     /// The snapshot that the gateway decides by.
     pub fn policy_epoch(&self) -> u64 {
         let metrics = self.admin("/metrics");

@@ -39,6 +39,8 @@ pub struct Wishes {
     pub policies: Option<String>,
     /// What the gateway's process finds in its environment.
     pub environment: Vec<(&'static str, String)>,
+    /// Resources are applied by the command line; else the control plane reads its folder.
+    pub applied: bool,
     /// May hold the same `{{…}}` as those that most tests use.
     pub resources: Option<String>,
 }
@@ -135,8 +137,7 @@ control:
   listen_gateways: "127.0.0.1:{gateways_port}"
   listen_operators: "127.0.0.1:{operators}"
   data: "{folder}/control"
-  resources: "{folder}/resources"
-  log_origin: log.test
+{follows}  log_origin: log.test
   tls: {{ certificate: "{folder}/control.pem", key: "{folder}/control.key", gateway_ca: "{folder}/link-ca.pem" }}
   limits: {{ {control_limits} }}
 "#,
@@ -153,6 +154,10 @@ control:
             gateway = wishes.gateway,
             limits = limits(&wishes.limits),
             control_limits = wishes.control_limits,
+            follows = match wishes.applied {
+                true => String::new(),
+                false => format!("  resources: \"{folder}/resources\"\n"),
+            },
         )
     }
 

@@ -90,6 +90,14 @@ impl World {
             world.start_control();
         }
         world.start_gateway();
+        if wishes.applied {
+            world.until("the operators' door is open", || {
+                !world.control_livez().is_empty()
+            });
+            let folder = world.folder.join("resources").display().to_string();
+            let output = world.postern(&["apply", "-f", &folder, "--reason", "a test"]);
+            assert!(output.status.success(), "{output:?}");
+        }
         world.until_ready();
         world
     }

@@ -13,7 +13,7 @@ use base64::prelude::BASE64_STANDARD;
 use hyper::StatusCode;
 use postern_control::audit::note::Signer;
 use postern_control::keys::SigningKey;
-use serde_json::Value;
+use serde_json::json;
 
 use super::api::Api;
 use super::authority::{Authority, spiffe_id};
@@ -22,8 +22,9 @@ use super::files;
 use super::issuer::Issuer;
 use super::sample::{self, Places, ROLES};
 use crate::config;
-use crate::door::{Door, Token};
+use crate::door::{Door, SLOW_ANSWER_TIMEOUT, Token};
 use crate::planes::Planes;
+use crate::resources;
 use crate::trouble::{Result, Trouble};
 
 /// In a folder that an earlier run has filled.
@@ -134,7 +135,11 @@ impl Machine {
             planes,
         };
         machine.write_environment()?;
-        match machine.wait_until_ready().await {
+        let ready = async {
+            machine.apply().await?;
+            machine.wait_until_ready().await
+        };
+        match ready.await {
             Ok(()) => Ok(machine),
             Err(trouble) => {
                 machine.stop().await;
@@ -199,6 +204,17 @@ impl Machine {
         write(&self.environment_file(), &text)
     }
 
+    /// Puts the sample's resources in force, as `postern apply` does.
+    async fn apply(&self) -> Result<()> {
+        let files = resources::files(&self.data.join("resources"))?;
+        let body = json!({ "files": files, "reason": "the sample of `postern dev`" });
+        let answer = self
+            .operators
+            .put("/v1/resources", &body, SLOW_ANSWER_TIMEOUT)
+            .await?;
+        answer.json().map(drop)
+    }
+
     /// Ready means: the gateway decides by the resources that were written just now, not by those of an earlier
     /// run that it has kept.
     async fn wait_until_ready(&self) -> Result<()> {
@@ -224,22 +240,7 @@ impl Machine {
             return Ok(Some("there is no snapshot yet".into()));
         }
         let told = told.json()?;
-        if let Some(trouble) = told
-            .get("trouble")
-            .and_then(Value::as_array)
-            .filter(|trouble| !trouble.is_empty())
-        {
-            return Ok(Some(format!(
-                "the resources hold mistakes: {}",
-                Value::Array(trouble.clone())
-            )));
-        }
         let snapshot = told.get("snapshot").cloned().unwrap_or_default();
-        if !snapshot.to_string().contains(&self.issuer.github()) {
-            return Ok(Some(
-                "the control plane has not read the new resources yet".into(),
-            ));
-        }
         let admin = Door::new(&self.admin_url, None, None)?;
         let metrics = admin.get("/metrics").await?;
         let epoch = format!(

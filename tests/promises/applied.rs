@@ -1,0 +1,123 @@
+//! What an operator applies is in force at once, all of it or nothing, and there is a way back.
+
+use std::fs;
+use std::process::Output;
+
+use postern_tests::raw::{Raw, error};
+use postern_tests::{Login, Wishes, World};
+
+const READ: &str = "select id from customers where id = 1";
+
+fn world() -> World {
+    World::start(&Wishes {
+        applied: true,
+        ..Wishes::default()
+    })
+}
+
+fn words(output: &Output) -> String {
+    let told = [output.stdout.as_slice(), output.stderr.as_slice()].concat();
+    String::from_utf8(told).unwrap()
+}
+
+/// The folder that was applied, with the report's rule gone.
+fn tighter(world: &World) -> String {
+    let path = world.folder.join("resources/shop.cedar");
+    let text = fs::read_to_string(&path).unwrap();
+    let begin = text.find("@id(\"report-customers\")").unwrap();
+    let end = text.find("@id(\"writer-orders\")").unwrap();
+    let text = [text.get(..begin).unwrap(), text.get(end..).unwrap()].concat();
+    fs::write(path, text).unwrap();
+    world.folder.join("resources").display().to_string()
+}
+
+#[test]
+fn a_tighter_policy_is_shown_applied_and_taken_back_by_the_command_line() {
+    let world = world();
+    let token = world.token("report", &[]);
+    let first = world.policy_epoch();
+    world.psql(Login::Token(&token), READ).succeeded();
+    let folder = tighter(&world);
+    let shown = world.postern(&["diff", "-f", &folder]);
+    assert_eq!(shown.status.code(), Some(1));
+    assert!(
+        words(&shown).contains("\n-permit (principal == Postern::Workload::\"report\""),
+        "{shown:?}"
+    );
+    let tried = world.postern(&["apply", "-f", &folder, "--dry-run"]);
+    assert!(words(&tried).starts_with("nothing is wrong with "), "{tried:?}");
+    world.psql(Login::Token(&token), READ).succeeded();
+
+    world.block_on(async {
+        // A session that is open does by the new rules what it does next.
+        let mut raw = Raw::log_in(&world, &token).await;
+        let applied = world.postern(&["apply", "-f", &folder, "--reason", "too wide"]);
+        assert!(applied.status.success(), "{applied:?}");
+        assert_eq!(error(&raw.query(READ).await, 'C'), "42501");
+    });
+    world.psql(Login::Token(&token), READ).refused("42501");
+    assert_eq!(world.postern(&["diff", "-f", &folder]).status.code(), Some(0));
+    let again = world.postern(&["apply", "-f", &folder, "--reason", "again"]);
+    assert!(words(&again).starts_with("in force already"), "{again:?}");
+
+    let before = first.to_string();
+    let restored = world.postern(&["snapshots", "restore", &before, "--reason", "too tight"]);
+    assert!(restored.status.success(), "{restored:?}");
+    world.psql(Login::Token(&token), READ).succeeded();
+    let history = words(&world.postern(&["snapshots"]));
+    let reasons: Vec<bool> = ["too tight", "too wide", "a test"]
+        .iter()
+        .zip(history.lines().skip(1))
+        .map(|(reason, line)| line.contains(reason))
+        .collect();
+    assert_eq!(reasons, [true; 3], "{history}");
+}
+
+#[test]
+fn what_is_wrong_is_shown_with_its_place_and_nothing_of_it_is_in_force() {
+    let world = world();
+    let (token, epoch) = (world.token("report", &[]), world.policy_epoch());
+    let folder = tighter(&world);
+    let rules = world.folder.join("resources/more.cedar");
+    for (text, place) in [
+        ("permit (principal, action, resource", "more.cedar"),
+        (
+            "permit (principal, action == Postern::Action::\"selct\", resource);",
+            "more.cedar",
+        ),
+    ] {
+        fs::write(&rules, text).unwrap();
+        for arguments in [
+            &["apply", "-f", &folder, "--dry-run"][..],
+            &["apply", "-f", &folder, "--reason", "a mistake"],
+        ] {
+            let told = world.postern(arguments);
+            assert_eq!(told.status.code(), Some(1), "{told:?}");
+            assert!(words(&told).contains(place), "{told:?}");
+        }
+    }
+    world.psql(Login::Token(&token), READ).succeeded();
+    assert_eq!(world.policy_epoch(), epoch);
+}
+
+#[test]
+fn what_is_exported_is_what_was_applied_and_writes_over_nothing() {
+    let world = world();
+    let applied = world.folder.join("resources");
+    let first = world.policy_epoch().to_string();
+    let old = fs::read_to_string(applied.join("shop.cedar")).unwrap();
+    let folder = tighter(&world);
+    world.postern(&["apply", "-f", &folder, "--reason", "tighter"]);
+    let out = world.folder.join("exported").display().to_string();
+    let exported = world.postern(&["export", &out]);
+    assert!(exported.status.success(), "{exported:?}");
+    for name in ["resources.yaml", "shop.cedar"] {
+        let read = |folder: &str| fs::read_to_string(world.folder.join(folder).join(name)).unwrap();
+        assert_eq!(read("exported"), read("resources"), "{name}");
+    }
+    assert_eq!(world.postern(&["export", &out]).status.code(), Some(1));
+    let older = world.folder.join("older").display().to_string();
+    world.postern(&["export", &older, "--snapshot", &first]);
+    let older = fs::read_to_string(world.folder.join("older/shop.cedar"));
+    assert_eq!(older.unwrap(), old);
+}
