@@ -387,6 +387,10 @@ pub enum Audit {
     Query(AuditQuery),
     /// Proves that the log is whole: a running control plane's, or a folder's.
     Verify(AuditVerify),
+    /// Writes the proof that one record is in the log, for who has the log's key and nothing else.
+    Prove(AuditProve),
+    /// Every record as a line of JSON, oldest first.
+    Export(AuditExport),
 }
 
 #[derive(Debug, Args)]
@@ -455,6 +459,12 @@ pub struct AuditVerify {
     /// The `audit` folder of a control plane's data, or a copy of it; needs `--key`.
     #[arg(requires = "key")]
     pub folder: Option<PathBuf>,
+    /// A checkpoint that was kept elsewhere, such as a gateway's: shows whether the log was cut off or written again.
+    #[arg(long = "checkpoint", value_name = "FILE", requires = "folder")]
+    pub checkpoints: Vec<PathBuf>,
+    /// Only what a file of `postern audit prove` says; needs `--key`.
+    #[arg(long, value_name = "FILE", requires = "key", conflicts_with = "folder")]
+    pub proof: Option<PathBuf>,
     /// The log's public key, `name+hash+key`, from a place that the log's keeper cannot change.
     #[arg(long, value_name = "KEY", env = "POSTERN_LOG_KEY")]
     pub key: Option<String>,
@@ -462,6 +472,29 @@ pub struct AuditVerify {
     pub operators: Operators,
     #[arg(short, long, value_enum, default_value_t)]
     pub output: AnswerFormat,
+}
+
+#[derive(Debug, Args)]
+pub struct AuditProve {
+    /// The record's id.
+    pub record: String,
+    #[command(flatten)]
+    pub operators: Operators,
+}
+
+#[derive(Debug, Args)]
+pub struct AuditExport {
+    /// Goes on in this file, behind what is there; else prints.
+    #[arg(long, value_name = "FILE")]
+    pub to: Option<PathBuf>,
+    /// Stays, and writes each new record as it comes.
+    #[arg(long)]
+    pub follow: bool,
+    /// Only what comes after this cursor.
+    #[arg(long, value_name = "CURSOR", conflicts_with = "to")]
+    pub after: Option<String>,
+    #[command(flatten)]
+    pub operators: Operators,
 }
 
 #[derive(Debug, Subcommand)]

@@ -1,25 +1,23 @@
-//! The audit log: its newest records as they come, those that match, and the proof that it is whole.
+//! The audit log: its newest records as they come, and those that match.
 
-use postern_control::audit::note::Verifier;
-use postern_control::audit::verify::{Report, verify as verify_folder};
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use crate::arguments::{Audit, AuditFilter, AuditQuery, AuditTail, AuditVerify};
-use crate::door::{SLOW_ANSWER_TIMEOUT, with_query};
+use crate::arguments::{Audit, AuditFilter, AuditQuery, AuditTail};
+use crate::door::with_query;
 use crate::explain::door;
 use crate::output::{self, Format, Table, text_of};
 use crate::planes::Signals;
 use crate::sessions::{entries, seconds};
-use crate::trouble::{Exit, Result, Trouble};
-
-/// The greatest record that a control plane takes by default.
-const RECORD_BYTES_MAX: usize = 4 * 1024 * 1024;
+use crate::trouble::{Exit, Result};
+use crate::{evidence, export};
 
 pub async fn run(audit: Audit) -> Result<Exit> {
     match audit {
         Audit::Tail(tail) => follow(tail).await,
         Audit::Query(query) => ask(query).await,
-        Audit::Verify(verify) => prove(verify).await,
+        Audit::Verify(verify) => evidence::verify(verify).await,
+        Audit::Prove(prove) => evidence::prove(prove).await,
+        Audit::Export(order) => export::run(order).await,
     }
 }
 
@@ -161,83 +159,10 @@ fn cells(record: &Value) -> [String; 7] {
     ]
 }
 
-async fn prove(verify: AuditVerify) -> Result<Exit> {
-    let value = match &verify.folder {
-        Some(folder) => {
-            let key: Verifier = verify
-                .key
-                .as_deref()
-                .unwrap_or_default()
-                .parse()
-                .map_err(|error| {
-                    Trouble::usage("`--key` is no public key of a log")
-                        .because(&error)
-                        .next("it has the form `name+hash+key`")
-                })?;
-            let report = verify_folder(folder, &key, None, RECORD_BYTES_MAX).map_err(|error| {
-                Trouble::new(format!("cannot read the log in `{}`", folder.display()))
-                    .because(&error)
-                    .next("name the folder `audit` of the control plane's data")
-            })?;
-            told(&report)
-        }
-        None => door(&verify.operators)?
-            .post("/v1/audit/verify", None, SLOW_ANSWER_TIMEOUT)
-            .await?
-            .json()?,
-    };
-    output::print_as(verify.output.into(), &value, || report(&value), &[])?;
-    let good = value.get("good").and_then(Value::as_bool) == Some(true);
-    Ok(if good { Exit::Success } else { Exit::Failure })
-}
-
-fn told(report: &Report) -> Value {
-    let root: String = report.root.iter().map(|byte| format!("{byte:02x}")).collect();
-    let wrong: Vec<Value> = report
-        .wrong
-        .iter()
-        .map(|wrong| json!({ "text": wrong.to_string() }))
-        .collect();
-    json!({
-        "good": report.is_good(),
-        "records": report.records,
-        "segments": report.segments,
-        "checkpoints": report.checkpoints,
-        "tiles": report.tiles,
-        "spools": report.spools,
-        "root": root,
-        "wrong": wrong,
-        "wrong_unlisted": report.wrong_unlisted,
-    })
-}
-
-fn report(value: &Value) -> String {
-    let good = value.get("good").and_then(Value::as_bool) == Some(true);
-    let count = |name| text_of(value, name);
-    let mut shown = format!(
-        "{} {} records of {} spools in {} segments, by {} checkpoints\n",
-        if good {
-            "✓ the log is whole:"
-        } else {
-            "× the log is not whole:"
-        },
-        count("records"),
-        count("spools"),
-        count("segments"),
-        count("checkpoints"),
-    );
-    for wrong in entries(value, "wrong") {
-        shown.push_str(&format!("  {}\n", output::escape(&text_of(wrong, "text"))));
-    }
-    match count("wrong_unlisted").as_str() {
-        "" | "0" => {}
-        more => shown.push_str(&format!("  and {more} more\n")),
-    }
-    shown
-}
-
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]
@@ -252,17 +177,6 @@ mod tests {
             assert!(!shown.contains('\u{1b}'));
         }
         assert!(line(&record, Format::Table).contains("×  w  select is refused"));
-    }
-
-    #[test]
-    fn a_log_that_is_not_whole_says_each_thing() {
-        let value = json!({ "good": false, "records": 3, "wrong": [{"text": "record 1: it is missing"}], "wrong_unlisted": 2 });
-        let shown = report(&value);
-        assert!(shown.starts_with("× the log is not whole: 3 records"), "{shown}");
-        assert!(
-            shown.contains("record 1: it is missing") && shown.contains("and 2 more"),
-            "{shown}"
-        );
     }
 
     #[test]

@@ -190,6 +190,16 @@ impl Door {
 }
 
 impl Answer {
+    /// The text of a success; anything else is told as [`Answer::json`] does.
+    pub fn text(&self) -> Result<String> {
+        if !self.status.is_success() {
+            self.json()?;
+        }
+        let text = std::str::from_utf8(&self.body);
+        text.map(str::to_owned)
+            .map_err(|error| Trouble::new("the answer is no text").because(&error))
+    }
+
     /// The JSON of a success. A refusal of the door becomes trouble with the door's own words.
     pub fn json(&self) -> Result<Value> {
         if self.status.is_success() {

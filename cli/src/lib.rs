@@ -7,8 +7,8 @@
 //! * [`config`]: `postern.yaml`, with the place of every mistake
 //! * [`door`]: one question to an operators' or admin door
 //!
-//! Then one file a noun, as on every floor: [`sessions`], [`audit`], [`can`], [`explain`], [`check`],
-//! [`catalogue`], [`resources`], [`planes`]. [`dev`] is everything on one machine, and its parts serve the tests too.
+//! Then one file a noun, as on every floor: [`sessions`], [`audit`] with [`evidence`] and [`export`], [`can`],
+//! [`explain`], [`check`], [`catalogue`], [`resources`], [`changes`], [`revocations`], [`planes`]. [`dev`] is everything on one machine, and its parts serve the tests too.
 
 pub mod arguments;
 pub mod audit;
@@ -20,7 +20,9 @@ pub mod command;
 pub mod config;
 pub mod dev;
 pub mod door;
+pub mod evidence;
 pub mod explain;
+pub mod export;
 pub mod output;
 pub mod planes;
 pub mod resources;

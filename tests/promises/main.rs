@@ -8,6 +8,7 @@ mod budgets;
 mod config;
 mod corpora;
 mod drivers;
+mod evidence;
 mod floods;
 mod full_disk;
 mod grpc;

@@ -246,7 +246,7 @@ mod tests {
         }
         assert_eq!(
             Kind::try_from(i32::try_from(KINDS.len()).unwrap()),
-            Err(prost::UnknownEnumValue(13))
+            Err(prost::UnknownEnumValue(15))
         );
     }
 

@@ -11,6 +11,7 @@ pub mod append;
 pub mod checkpoints;
 pub mod export;
 pub mod note;
+pub mod proof;
 pub mod recover;
 pub mod segment;
 pub mod tiles;
@@ -30,6 +31,7 @@ use crate::config::Limits;
 use crate::store::{Entry, Place, Spool};
 use append::{Appender, Batch, Command, Head, Positions, Refused};
 use note::{Checkpoint, Signer, Verifier};
+use proof::Proof;
 use recover::Recovered;
 use tiles::Tiles;
 use tree::{Edge, Hash, MissingTile, TILE_ENTRIES, TileId, Tree, leaf_hash};
@@ -295,6 +297,32 @@ impl Files {
             }
         }
         Ok(entries)
+    }
+
+    /// The proof that a record is in the log, by where the index says it is. It is verified before it is given.
+    pub fn proof(&self, index: u64, place: Place, head: &Head, key: &Verifier) -> Result<Proof, Error> {
+        let damaged = || Error::Damaged(index);
+        let (_, mut reader) = self.reader_at(index, Some(place))?;
+        let frame = reader.frame().map_err(Error::Unreadable)?;
+        let record = frame.and_then(Result::ok).ok_or_else(damaged)?.record;
+        let proof = |hashes: Vec<Hash>| Proof {
+            record: record.clone(),
+            index,
+            hashes,
+            note: head.note.clone(),
+        };
+        let size = head.checkpoint.size;
+        let hashes = self.tree(head).inclusion(index, size).ok().map(proof);
+        if let Some(good) = hashes.filter(|proof| proof.verify(key).is_ok()) {
+            return Ok(good);
+        }
+        let again = self
+            .tree_again(head)
+            .inclusion(index, size)
+            .map_err(|_| damaged())?;
+        Some(proof(again))
+            .filter(|proof| proof.verify(key).is_ok())
+            .ok_or_else(damaged)
     }
 
     /// One record, by where the index says it is.

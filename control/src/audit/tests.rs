@@ -106,10 +106,21 @@ impl Log {
         verify::verify(
             &self.files(),
             &self.verifier(),
+            &[],
             None,
             self.limits.record_bytes_max,
         )
         .unwrap()
+    }
+
+    /// As it is to somebody who has kept a checkpoint.
+    fn verify_against(&self, checkpoint: &Checkpoint) -> verify::Report {
+        let kept = verify::Elsewhere {
+            place: "`kept`".into(),
+            checkpoint: checkpoint.clone(),
+        };
+        let bytes_max = self.limits.record_bytes_max;
+        verify::verify(&self.files(), &self.verifier(), &[kept], None, bytes_max).unwrap()
     }
 
     fn change(&self, name: &str, change: impl FnOnce(&mut Vec<u8>)) {
@@ -341,6 +352,106 @@ async fn every_flipped_byte_is_named_by_its_record() {
         }
         std::fs::write(&path, &whole).unwrap();
     }
+}
+
+#[tokio::test]
+async fn who_holds_the_key_can_neither_cut_the_log_nor_write_it_again_before_a_checkpoint_kept_elsewhere() {
+    let log = Log::new();
+    log.write(5).await;
+    let kept = log.open();
+    let checkpoint = kept.audit.head().checkpoint.clone();
+    kept.close().await;
+    let report = log.verify_against(&checkpoint);
+    assert_eq!(report.wrong, []);
+    assert!(
+        report.unproven[0].contains("behind the first 5 records"),
+        "{:?}",
+        report.unproven
+    );
+    assert!(log.verify().unproven[0].contains("kept elsewhere would show it"));
+
+    let other = Checkpoint {
+        root: [0; 32],
+        ..checkpoint
+    };
+    let report = log.verify_against(&other);
+    assert!(
+        report.wrong[0].what.starts_with("the log forked: its first 5"),
+        "{:?}",
+        report.wrong
+    );
+
+    // The same key signs a shorter log, which is whole by itself.
+    std::fs::remove_dir_all(log.files()).unwrap();
+    log.write(3).await;
+    assert_eq!(log.verify().wrong, []);
+    let report = log.verify_against(&checkpoint);
+    assert!(
+        report.wrong[0].what.starts_with("the end was cut off"),
+        "{:?}",
+        report.wrong
+    );
+
+    // A gap before it leaves nothing to compare, and says so.
+    let cut = Log::with(Limits {
+        segment_bytes_max: 1,
+        ..Limits::default()
+    });
+    cut.write(5).await;
+    std::fs::remove_file(segment::segment_path(&cut.files(), 1)).unwrap();
+    let report = cut.verify_against(&checkpoint);
+    assert!(!report.is_good());
+    assert!(
+        report.unproven[0].contains("records before its 5 are missing"),
+        "{:?}",
+        report.unproven
+    );
+}
+
+#[tokio::test]
+async fn one_record_is_proved_by_its_own_file_and_no_other_record_is() {
+    let log = Log::new();
+    log.write(300).await;
+    let written = log.open();
+    let head = written.audit.head();
+    let entries = written.audit.files().entries(0, None, 300, 300).unwrap();
+    for index in [0, 7, 255, 256, 299] {
+        let place = entries[index].place;
+        let position = index as u64;
+        let proof = written
+            .audit
+            .files()
+            .proof(position, place, &head, &log.verifier())
+            .unwrap();
+        let text = proof.to_text();
+        let read = Proof::from_text(&text).unwrap();
+        assert_eq!(read, proof);
+        let (record, checkpoint) = read.verify(&log.verifier()).unwrap();
+        assert_eq!(
+            (record, checkpoint),
+            (entries[index].record.clone(), head.checkpoint.clone())
+        );
+        let mut other = proof.clone();
+        other.record = super::tests::record(9_999);
+        assert_eq!(other.verify(&log.verifier()), Err(proof::Error::NotIncluded));
+        other = proof.clone();
+        other.index ^= 1;
+        assert_eq!(other.verify(&log.verifier()), Err(proof::Error::NotIncluded));
+        let foreign = Log::new().verifier();
+        assert!(matches!(proof.verify(&foreign), Err(proof::Error::Checkpoint(_))));
+        // Cut anywhere, or with a line more, it is no proof of this.
+        for cut in 0..text.len() {
+            let Some(cut) = text.get(..cut) else { continue };
+            assert!(
+                Proof::from_text(cut)
+                    .and_then(|proof| proof.verify(&log.verifier()))
+                    .is_err()
+            );
+        }
+        let more = text.replacen("index", "index 1\nindex", 1);
+        assert!(Proof::from_text(&more).is_err());
+    }
+    written.close().await;
 }
 
 #[tokio::test]

@@ -264,6 +264,33 @@ fn split(width: u64) -> u64 {
     1 << (63 - (width.max(2) - 1).leading_zeros())
 }
 
+/// RFC 9162, 2.1.3.2: whether a proof leads from a leaf at `place`, its index and the tree's size, to the root.
+pub fn is_included(place: (u64, u64), leaf: Hash, proof: &[Hash], root: &Hash) -> bool {
+    let (mut node, size) = place;
+    if node >= size {
+        return false;
+    }
+    let mut last = size - 1;
+    let mut hash = leaf;
+    for sibling in proof {
+        if last == 0 {
+            return false;
+        }
+        if node & 1 == 1 || node == last {
+            hash = node_hash(sibling, &hash);
+            while node & 1 == 0 && node != 0 {
+                node >>= 1;
+                last >>= 1;
+            }
+        } else {
+            hash = node_hash(&hash, sibling);
+        }
+        node >>= 1;
+        last >>= 1;
+    }
+    last == 0 && hash == *root
+}
+
 /// RFC 9162, 2.1.4.2: whether a proof shows that the old tree is the beginning of the new one.
 pub fn is_consistent(old: (u64, &Hash), new: (u64, &Hash), proof: &[Hash]) -> bool {
     let ((from, old_root), (to, new_root)) = (old, new);
@@ -458,23 +485,22 @@ mod tests {
         let records: Vec<Vec<u8>> = (0..700_u32).map(|n| n.to_be_bytes().to_vec()).collect();
         let grown = Grown::of(&records);
         for index in [0, 1, 255, 256, 511, 512, 698, 699] {
-            let (mut node, mut last) = (index, 699);
-            let mut hash = grown.leaves[usize::try_from(index).unwrap()];
-            // RFC 9162, 2.1.3.2.
-            for sibling in grown.tree().inclusion(index, 700).unwrap() {
-                if node & 1 == 1 || node == last {
-                    hash = node_hash(&sibling, &hash);
-                    while node & 1 == 0 && node != 0 {
-                        node >>= 1;
-                        last >>= 1;
-                    }
-                } else {
-                    hash = node_hash(&hash, &sibling);
-                }
-                node >>= 1;
-                last >>= 1;
+            let leaf = grown.leaves[usize::try_from(index).unwrap()];
+            let proof = grown.tree().inclusion(index, 700).unwrap();
+            let root = grown.edge.root();
+            assert!(is_included((index, 700), leaf, &proof, &root), "{index}");
+            // Neither another leaf, place or root, nor a proof that is cut or goes on.
+            let longer = [&proof[..], &[leaf]].concat();
+            for (place, leaf, proof, root) in [
+                ((index, 700), [0; 32], &proof[..], &root),
+                ((index ^ 1, 700), leaf, &proof, &root),
+                ((700, 700), leaf, &proof, &root),
+                ((index, 700), leaf, &proof, &[0; 32]),
+                ((index, 700), leaf, &proof[1..], &root),
+                ((index, 700), leaf, &longer, &root),
+            ] {
+                assert!(!is_included(place, leaf, proof, root), "{index} {place:?}");
             }
-            assert_eq!((hash, last), (grown.edge.root(), 0), "{index}");
         }
     }
 

@@ -58,6 +58,8 @@ pub struct Report {
     pub tiles: u64,
     pub spools: u64,
     pub root: Hash,
+    /// What nobody can tell from what was given, in words.
+    pub unproven: Vec<String>,
     /// Empty if the log is whole.
     pub wrong: Vec<Wrong>,
     /// Wrong things beyond those listed.
@@ -88,10 +90,19 @@ impl Report {
     }
 }
 
+/// A checkpoint that somebody has kept where the log's keeper cannot change it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Elsewhere {
+    /// As it is called in what is told.
+    pub place: String,
+    pub checkpoint: Checkpoint,
+}
+
 /// Up to which record the log is looked at: `None` for a log that nobody writes to.
 pub fn verify(
     folder: &Path,
     key: &Verifier,
+    elsewhere: &[Elsewhere],
     size_max: Option<u64>,
     record_bytes_max: usize,
 ) -> io::Result<Report> {
@@ -101,7 +112,10 @@ pub fn verify(
     let mut check = Check {
         folder,
         tiles: Tiles::new(folder, 1),
+        signed_up_to: expected.keys().next_back().copied().unwrap_or(0),
         expected,
+        elsewhere: elsewhere.to_vec(),
+        reach: elsewhere.iter().map(|kept| kept.checkpoint.size).max(),
         edge: Edge::default(),
         recent: Vec::new(),
         numbers: HashMap::new(),
@@ -177,6 +191,12 @@ struct Check<'a> {
     folder: &'a Path,
     tiles: Tiles,
     expected: BTreeMap<u64, Hash>,
+    /// The records that the log's own newest checkpoint is about.
+    signed_up_to: u64,
+    /// Those that are not compared yet.
+    elsewhere: Vec<Elsewhere>,
+    /// How many records the newest of them is about.
+    reach: Option<u64>,
     edge: Edge,
     /// Names and places of the records since the last full tile, so that a tile can name its wrong one.
     recent: Vec<Wrong>,
@@ -261,6 +281,9 @@ impl Check<'_> {
         for tile in &full {
             self.tile(tile)?;
         }
+        if !self.elsewhere.is_empty() && !self.passed_over {
+            self.compare_elsewhere();
+        }
         let size = self.edge.size();
         if let Some(root) = self.expected.remove(&size)
             && root != self.edge.root()
@@ -270,6 +293,28 @@ impl Check<'_> {
             ));
         }
         Ok(())
+    }
+
+    /// Compares what was kept elsewhere with the log as it was then. An empty log has nothing to compare.
+    fn compare_elsewhere(&mut self) {
+        let size = self.edge.size();
+        let Check {
+            elsewhere,
+            edge,
+            report,
+            ..
+        } = self;
+        elsewhere.retain(|Elsewhere { place, checkpoint }| {
+            if checkpoint.size != size {
+                return true;
+            }
+            if checkpoint.root != edge.root() {
+                report.file(format!(
+                    "the log forked: its first {size} records are not those of the checkpoint in {place}"
+                ));
+            }
+            false
+        });
     }
 
     fn number(&mut self, record: &Record, place: &Wrong) {
@@ -360,8 +405,44 @@ impl Check<'_> {
                 what: format!("it is missing: {named} records were acknowledged, {size} are here"),
             });
         }
+        self.finish_elsewhere(size);
+        if size > self.signed_up_to {
+            let unsigned = size - self.signed_up_to;
+            self.report.unproven.push(format!(
+                "that the last {unsigned} records are as they were written: no checkpoint is about them"
+            ));
+        }
         self.report.spools = self.numbers.len() as u64;
         self.report.root = self.edge.root();
         Ok(self.report)
+    }
+
+    /// What was kept elsewhere and is about more than is here; and how far it reaches.
+    fn finish_elsewhere(&mut self, size: u64) {
+        for Elsewhere { place, checkpoint } in std::mem::take(&mut self.elsewhere) {
+            if checkpoint.size > size && size < self.size_max {
+                self.report.file(format!(
+                    "the end was cut off: the checkpoint in {place} is of {} records, {size} are here",
+                    checkpoint.size
+                ));
+            } else if checkpoint.size > 0 {
+                self.report.unproven.push(format!(
+                    "that the log is the one of the checkpoint in {place}: records before its {} are missing",
+                    checkpoint.size
+                ));
+            }
+        }
+        let what = match self.reach {
+            None => {
+                "that nothing was cut off at the end, or all of it written again by who holds the log's key: \
+                     a checkpoint that was kept elsewhere would show it, such as a gateway's"
+                    .to_owned()
+            }
+            Some(reach) => format!(
+                "that nothing behind the first {reach} records was cut off, or written again by who holds the log's \
+                 key: no checkpoint that was kept elsewhere is about more"
+            ),
+        };
+        self.report.unproven.push(what);
     }
 }

@@ -42,6 +42,7 @@ pub async fn verify(
         verify::verify(
             audit.files().folder(),
             audit.verifier(),
+            &[],
             Some(size),
             record_bytes_max,
         )
@@ -80,5 +81,6 @@ pub async fn verify(
         "checkpoint": head.note,
         "wrong": wrong,
         "wrong_unlisted": report.wrong_unlisted,
+        "unproven": report.unproven,
     })))
 }

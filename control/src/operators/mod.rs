@@ -73,6 +73,7 @@ fn routes(operators: Operators) -> Router {
         .route("/v1/sessions/{id}", get(sessions::one))
         .route("/v1/records", get(records::list))
         .route("/v1/records/tail", get(records::tail))
+        .route("/v1/records/{id}/proof", get(records::proof))
         .route("/v1/decisions/{id}", get(decisions::one))
         .route("/v1/audit/checkpoint", get(audit::checkpoint))
         .route("/v1/audit/verify", post(audit::verify))

@@ -4,12 +4,15 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State;
+use axum::http::header;
+use axum::response::{IntoResponse as _, Response};
+use postern_link::record::RecordId;
 use postern_link::wire::Kind;
 use serde_json::{Map, Value, json};
 use tokio::time::Instant;
 
 use super::Operators;
-use super::parameters::Parameters;
+use super::parameters::{Id, Parameters};
 use super::problem::Problem;
 use crate::audit::{Error, Files, export};
 use crate::store::records::{Ending, Filter, Judged, Order};
@@ -78,6 +81,39 @@ pub async fn tail(
             () = stop.asked() => return Ok(answer(&[], next)),
         }
     }
+}
+
+/// `GET /v1/records/{id}/proof`: that it is in the log, for who has only the log's key (C2SP `tlog-proof@v1`).
+pub async fn proof(
+    State(operators): State<Operators>,
+    Id(id): Id,
+    parameters: Parameters,
+) -> Result<Response, Problem> {
+    parameters.nothing_else()?;
+    let parsed: RecordId = id
+        .parse()
+        .map_err(|_| Problem::bad_request(format!("`{id}` is not the id of a record")))?;
+    let head = operators.audit.head();
+    operators.store.caught_up(head.checkpoint.size).await?;
+    let judged = operators.store.record(parsed).await?;
+    let found = judged
+        .map(|judged| judged.found)
+        .filter(|found| found.index < head.checkpoint.size);
+    let found = found.ok_or_else(|| Problem::not_found(format!("no record `{id}` is known")))?;
+    let audit = operators.audit.clone();
+    let proof = tokio::task::spawn_blocking(move || {
+        audit
+            .files()
+            .proof(found.index, found.place, &head, audit.verifier())
+    });
+    let proof = proof
+        .await
+        .map_err(|_| Problem::ours("the answer was given up"))??;
+    Ok((
+        [(header::CONTENT_TYPE, "text/plain; charset=utf-8")],
+        proof.to_text(),
+    )
+        .into_response())
 }
 
 fn filter(parameters: &mut Parameters, operators: &Operators) -> Result<Filter, Problem> {
