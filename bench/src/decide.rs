@@ -146,7 +146,7 @@ impl House {
         };
         let view = authorizer.view(
             facts,
-            |facts| rules.policies.slice(&facts.workload, &facts.segments),
+            |facts| rules.slices(&facts.workload, &facts.segments),
             false,
         );
         let catalogue: Arc<Catalogue> = Arc::new(

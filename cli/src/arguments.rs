@@ -53,6 +53,9 @@ pub enum Command {
     Export(Export),
     /// Who changed what, when and why.
     Snapshots(Snapshots),
+    /// Policies that are rehearsed.
+    #[command(subcommand)]
+    Policy(Policy),
     /// The audit log.
     #[command(subcommand)]
     Audit(Audit),
@@ -309,6 +312,27 @@ pub struct Lift {
     pub revocation: String,
     #[command(flatten)]
     pub because: Because,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Policy {
+    /// Where the rehearsed policies would have answered otherwise than those in force.
+    Differences(PolicyDifferences),
+}
+
+#[derive(Debug, Args)]
+pub struct PolicyDifferences {
+    #[arg(long)]
+    pub workload: Option<String>,
+    #[arg(long)]
+    pub target: Option<String>,
+    /// Such as 2026-11-23T08:30:00Z; if absent, since what is in force was applied.
+    #[arg(long, value_name = "TIME")]
+    pub since: Option<String>,
+    #[command(flatten)]
+    pub operators: Operators,
+    #[arg(short, long, value_enum, default_value_t)]
+    pub output: Format,
 }
 
 #[derive(Debug, Args)]

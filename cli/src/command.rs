@@ -6,7 +6,7 @@ use crate::arguments::{Command, Config, ConfigShow};
 use crate::config::{self, File, Origin};
 use crate::output::{self, Format, Table};
 use crate::trouble::{Exit, Result, Trouble};
-use crate::{audit, can, catalogue, changes, check, dev, explain, planes, revocations, sessions};
+use crate::{audit, can, catalogue, changes, check, dev, explain, planes, policy, revocations, sessions};
 
 pub async fn run(command: Command) -> Result<Exit> {
     match command {
@@ -39,6 +39,7 @@ pub async fn run(command: Command) -> Result<Exit> {
         Command::Diff(diff) => changes::diff(diff).await,
         Command::Export(export) => changes::export(export).await,
         Command::Snapshots(snapshots) => changes::snapshots(snapshots).await,
+        Command::Policy(policy) => policy::run(policy).await,
         Command::Audit(audit) => audit::run(audit).await,
         Command::Catalogue(catalogue) => catalogue::run(catalogue).await,
         Command::Config(Config::Schema) => schema(),

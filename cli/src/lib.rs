@@ -8,7 +8,7 @@
 //! * [`door`]: one question to an operators' or admin door
 //!
 //! Then one file a noun, as on every floor: [`sessions`], [`audit`] with [`evidence`] and [`export`], [`can`],
-//! [`explain`], [`check`], [`catalogue`], [`resources`], [`changes`], [`revocations`], [`planes`]. [`dev`] is everything on one machine, and its parts serve the tests too.
+//! [`explain`], [`check`], [`catalogue`], [`resources`], [`changes`], [`policy`], [`revocations`], [`planes`]. [`dev`] is everything on one machine, and its parts serve the tests too.
 
 pub mod arguments;
 pub mod audit;
@@ -25,6 +25,7 @@ pub mod explain;
 pub mod export;
 pub mod output;
 pub mod planes;
+pub mod policy;
 pub mod resources;
 pub mod revocations;
 pub mod sessions;

@@ -121,3 +121,92 @@ fn what_is_exported_is_what_was_applied_and_writes_over_nothing() {
     let older = fs::read_to_string(world.folder.join("older/shop.cedar"));
     assert_eq!(older.unwrap(), old);
 }
+
+#[test]
+fn rehearsed_policies_answer_nobody_and_it_is_told_where_they_would_answer_otherwise() {
+    let world = world();
+    let (report, writer) = (world.token("report", &[]), world.token("writer", &[]));
+    let folder = world.folder.join("resources");
+    let rules = fs::read_to_string(folder.join("shop.cedar")).unwrap();
+    // The report may read another column instead.
+    fs::create_dir(folder.join("rehearsed")).unwrap();
+    let other = rules.replace("[\"id\", \"country\", \"created_at\"]", "[\"id\", \"email\"]");
+    assert_ne!(rules, other);
+    fs::write(folder.join("rehearsed/shop.cedar"), other).unwrap();
+    let folder = folder.display().to_string();
+    let applied = world.postern(&["apply", "-f", &folder, "--reason", "a rehearsal"]);
+    assert!(applied.status.success(), "{applied:?}");
+    for _ in 0..2 {
+        let alike = "select id from customers where id = 1";
+        world.psql(Login::Token(&report), alike).succeeded();
+        let tighter = "select country from customers where id = 1";
+        world.psql(Login::Token(&report), tighter).succeeded();
+        let wider = "select email from customers where id = 1";
+        world.psql(Login::Token(&report), wider).refused("42501");
+    }
+    world
+        .psql(Login::Token(&writer), "select id from orders where id = 1")
+        .succeeded();
+    world.until("it is in the log", || {
+        world.records("kind=refused").len() == 2 && world.records("kind=session_ended").len() == 7
+    });
+    let told = world.operators("/v1/rehearsal");
+    let told: Vec<[String; 4]> = told["differences"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| ["workload", "in_force", "rehearsed", "count"].map(|name| one[name].to_string()))
+        .collect();
+    let expected = |now: &str, then: &str| ["\"report\"", now, then, "2"].map(str::to_owned);
+    assert_eq!(told.len(), 2, "{told:?}");
+    assert!(
+        told.contains(&expected("\"permitted\"", "\"refused\"")),
+        "{told:?}"
+    );
+    assert!(
+        told.contains(&expected("\"refused\"", "\"permitted\"")),
+        "{told:?}"
+    );
+    let shown = words(&world.postern(&["policy", "differences", "--workload", "report"]));
+    assert!(
+        shown.contains("may not select country, id of public.customers"),
+        "{shown}"
+    );
+    assert!(
+        shown.contains("may not select email, id of public.customers"),
+        "{shown}"
+    );
+    // Each record says what both answered.
+    let intents = world.records("kind=intent&text=country");
+    assert_eq!(intents[0]["rehearsed"]["permitted"], false);
+    assert_eq!(intents[0]["permitted"], true);
+
+    // Without a rehearsal nothing is said of one.
+    fs::remove_dir_all(world.folder.join("resources/rehearsed")).unwrap();
+    world.postern(&["apply", "-f", &folder, "--reason", "over"]);
+    let shown = words(&world.postern(&["policy", "differences"]));
+    assert!(shown.starts_with("nothing is rehearsed"), "{shown}");
+}
+
+#[test]
+fn a_rehearsed_policy_that_does_not_load_is_told_and_nothing_is_applied() {
+    let world = world();
+    let folder = world.folder.join("resources");
+    fs::create_dir(folder.join("rehearsed")).unwrap();
+    fs::write(folder.join("rehearsed/more.cedar"), "permit (principal").unwrap();
+    let folder = folder.display().to_string();
+    let told = world.postern(&["apply", "-f", &folder, "--reason", "a mistake"]);
+    assert_eq!(told.status.code(), Some(1));
+    assert!(words(&told).contains("rehearsed/more.cedar"), "{told:?}");
+    fs::write(world.folder.join("resources/rehearsed/more.cedar"), "").unwrap();
+    fs::write(
+        world.folder.join("resources/rehearsed/more.yaml"),
+        "kind: Workload\n",
+    )
+    .unwrap();
+    let told = world.postern(&["apply", "-f", &folder, "--dry-run"]);
+    assert!(
+        words(&told).contains("only policies can be rehearsed"),
+        "{told:?}"
+    );
+}

@@ -1,7 +1,8 @@
 //! YAML texts in, a [`Snapshot`] out; or every mistake, with file, line, caret and what would be right.
 //!
 //! A file holds documents separated by `---`, each with a `kind`. Policies are `.cedar` files beside them, and OpenAPI
-//! documents, which targets name, `….openapi.yaml` and `….openapi.json`.
+//! documents, which targets name, `….openapi.yaml` and `….openapi.json`. A policy in the folder `rehearsed` is rehearsed:
+//! it stands for the one of the same name, or beside all, in a second set that judges and answers nobody.
 
 use std::collections::BTreeSet;
 
@@ -9,6 +10,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::openapi;
 use crate::snapshot::{Grant, Grantee, Issuer, Login, Policy, Snapshot, System, Target, Workload};
+
+/// Where rehearsed policies are.
+const REHEARSED: &str = "rehearsed/";
 
 /// Greatest size of one resource file, in bytes.
 pub const FILE_BYTES_MAX: usize = 4 * 1024 * 1024;
@@ -49,6 +53,27 @@ struct Kinded {
     kind: String,
 }
 
+fn policy(file: &File) -> Policy {
+    Policy {
+        name: file.name.clone(),
+        text: file.text.clone(),
+    }
+}
+
+/// The policies as they would be with those of the folder `rehearsed`; none if there are none.
+fn rehearsed(policies: &[Policy], files: &[File]) -> Option<Vec<Policy>> {
+    let is_rehearsed = |file: &&File| file.name.starts_with(REHEARSED) && file.name.ends_with(".cedar");
+    let over: Vec<Policy> = files.iter().filter(is_rehearsed).map(policy).collect();
+    if over.is_empty() {
+        return None;
+    }
+    let stays = |policy: &&Policy| {
+        let mut names = over.iter().filter_map(|over| over.name.strip_prefix(REHEARSED));
+        names.all(|name| name != policy.name)
+    };
+    Some(policies.iter().filter(stays).chain(&over).cloned().collect())
+}
+
 /// Whether a file of the folder is one of ours, by its name.
 pub fn is_read(name: &str) -> bool {
     [".yaml", ".yml", ".cedar"].iter().any(|end| name.ends_with(end)) || is_description(name)
@@ -73,14 +98,20 @@ pub fn read(files: &[File]) -> Result<Snapshot, Vec<Error>> {
                 file: file.name.clone(),
             });
         } else if file.name.ends_with(".cedar") {
-            snapshot.policies.push(Policy {
+            if !file.name.starts_with(REHEARSED) {
+                snapshot.policies.push(policy(file));
+            }
+        } else if file.name.starts_with(REHEARSED) {
+            errors.push(Error::Inconsistent {
+                kind: "file",
                 name: file.name.clone(),
-                text: file.text.clone(),
+                message: "only policies can be rehearsed".to_owned(),
             });
         } else if !is_description(&file.name) {
             read_yaml(file, &mut snapshot, &mut errors);
         }
     }
+    snapshot.rehearsed = rehearsed(&snapshot.policies, files);
     for target in &mut snapshot.targets {
         if let Err(message) = describe(target, files) {
             errors.push(Error::Inconsistent {

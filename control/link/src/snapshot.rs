@@ -18,6 +18,9 @@ pub struct Snapshot {
     pub issuers: Vec<Issuer>,
     pub grants: Vec<Grant>,
     pub policies: Vec<Policy>,
+    /// A second set, which judges beside `policies` and answers nobody: what would be if it were in force.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rehearsed: Option<Vec<Policy>>,
     pub revoked: Vec<Revocation>,
 }
 

@@ -45,6 +45,13 @@ pub fn record(index: u64, record: &Record) -> Map<String, Value> {
     if !record.rules.is_empty() {
         put("rules", json!(record.rules));
     }
+    if record.rehearsed {
+        let refusals = &record.rehearsed_refusals;
+        put(
+            "rehearsed",
+            json!({ "permitted": refusals.is_empty(), "rules": record.rehearsed_rules, "refusals": refusals }),
+        );
+    }
     if !record.run.is_empty() {
         let run: std::collections::BTreeMap<_, _> = record.run.iter().collect();
         put("run", json!(run));

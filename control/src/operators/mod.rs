@@ -10,6 +10,7 @@ mod health;
 mod parameters;
 mod problem;
 mod records;
+mod rehearsal;
 mod resources;
 mod revocations;
 mod sessions;
@@ -82,6 +83,7 @@ fn routes(operators: Operators) -> Router {
         .route("/v1/snapshots", get(snapshots::list))
         .route("/v1/snapshots/{number}", get(snapshots::one))
         .route("/v1/snapshots/{number}/restore", post(snapshots::restore))
+        .route("/v1/rehearsal", get(rehearsal::differences))
         .route("/v1/resources", apply.get(resources::current))
         .route(
             "/v1/revocations",

@@ -2,8 +2,9 @@
 //!
 //! * [`schema`] has the tables; everything but the snapshots can be made again from the audit log.
 //! * [`write`] is the one writer, on a thread of its own; it follows the log.
-//! * [`records`], [`sessions`] and [`snapshots`] are the questions, one file per noun.
+//! * [`records`], [`sessions`], [`snapshots`] and [`differences`] are the questions, one file per noun.
 
+pub mod differences;
 pub mod records;
 mod schema;
 pub mod sessions;

@@ -3,7 +3,7 @@
 use rusqlite::Connection;
 
 /// Changes whenever the index's tables do.
-const INDEX_VERSION: i64 = 2;
+const INDEX_VERSION: i64 = 3;
 
 const SNAPSHOTS: &str = "
     CREATE TABLE IF NOT EXISTS snapshots (
@@ -68,8 +68,10 @@ const INDEX: &str = "
         tag TEXT,
         of_number INTEGER,
         status INTEGER NOT NULL,
-        rows INTEGER NOT NULL
+        rows INTEGER NOT NULL,
+        difference TEXT
     ) STRICT;
+    CREATE INDEX records_that_differ ON records (log_index) WHERE difference IS NOT NULL;
     CREATE UNIQUE INDEX records_by_number ON records (spool, number);
     CREATE INDEX records_by_intent ON records (spool, of_number) WHERE of_number IS NOT NULL;
     CREATE INDEX records_by_session ON records (session, log_index) WHERE session IS NOT NULL;

@@ -308,7 +308,7 @@ fn insert(
     let outcome_of = (record.kind() == Kind::Outcome && record.of > 0).then(|| stored(record.of));
     transaction
         .prepare_cached(
-            "INSERT INTO records VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO records VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         )?
         .execute(params![
             stored(entry.index),
@@ -330,8 +330,19 @@ fn insert(
             outcome_of,
             record.status,
             stored(record.rows),
+            difference(record).map(|text| cut(&text, text_bytes_max).to_owned()),
         ])?;
     Ok(())
+}
+
+/// What is refused to one of the two sets of policies and not to the other.
+fn difference(record: &Record) -> Option<String> {
+    let refusals = &record.rehearsed_refusals;
+    match record.kind() {
+        Kind::Intent if record.rehearsed && !refusals.is_empty() => Some(refusals.join("\n")),
+        Kind::Refused if record.rehearsed && refusals.is_empty() => Some(record.message.clone()),
+        _ => None,
+    }
 }
 
 /// The beginning of a text that can be searched, at a character's border.

@@ -7,7 +7,7 @@ use std::hash::{Hash, Hasher};
 use std::rc::Rc;
 
 use postern_link::wire::{Effect as RecordedEffect, Record};
-use postern_policies::{Answer, Attribute, Reason as Why};
+use postern_policies::{Answer, Attribute, Reason as Why, Slice};
 use postern_sql::{Analysis, Effect};
 use quick_cache::{Equivalent, Weighter, unsync};
 
@@ -26,8 +26,8 @@ const REFUSED_EFFECTS_SHOWN_MAX: usize = 4;
 /// One action on one resource, in the words of a protocol.
 pub(super) trait Asks {
     fn action(&self) -> &'static str;
-    /// What the policies answer to it.
-    fn ask(&self, view: &View) -> Answer;
+    /// What a slice of policies answers to it.
+    fn ask(&self, view: &View, slice: &Slice) -> Answer;
     /// For a refusal: `select email, phone of public.customers`.
     fn words(&self) -> String;
     fn recorded(&self, facts: &ViewFacts) -> RecordedEffect;
@@ -54,7 +54,7 @@ pub(super) enum Verdict {
 impl Answered {
     /// The answer at any time, or that there is none: then each request asks for that of its own moment.
     pub fn of<'e, E: Asks + 'e>(view: &View, effects: impl Iterator<Item = &'e E> + Clone) -> Answered {
-        let reads_time = |effect: &E| view.slice.reads(effect.action()).contains(Attribute::Now);
+        let reads_time = |effect: &E| view.slices.reads(effect.action()).contains(Attribute::Now);
         if !effects.clone().any(reads_time) {
             return Answered::now(view, effects);
         }
@@ -66,25 +66,25 @@ impl Answered {
 
     /// The answer of this moment, with the rules that made it.
     pub fn now<'e, E: Asks + 'e>(view: &View, effects: impl Iterator<Item = &'e E> + Clone) -> Answered {
-        let decided = decide_all(view, effects.clone());
-        let permitted = decided.is_ok();
-        let rules: BTreeSet<String> = if permitted {
-            effects
-                .clone()
-                .filter(|effect| !effect.is_implied())
-                .flat_map(|effect| effect.ask(view).rules)
-                .map(|rule| rule.to_string())
-                .collect()
-        } else {
-            BTreeSet::new()
+        let decided = decide_all(view, &view.slices.enforced, effects.clone());
+        let mut record = asked(view, effects.clone());
+        if let Some(slice) = &view.slices.rehearsed {
+            record.rehearsed = true;
+            match decide_all(view, slice, effects) {
+                Ok(rules) => record.rehearsed_rules = rules,
+                Err(refusal) => record.rehearsed_refusals.push(in_one_line(&refusal)),
+            }
+        }
+        let verdict = match decided {
+            Ok(rules) => {
+                (record.permitted, record.rules) = (true, rules);
+                Verdict::Permitted
+            }
+            Err(refusal) => Verdict::Refused(refusal),
         };
         Answered {
-            verdict: decided.map_or_else(Verdict::Refused, |()| Verdict::Permitted),
-            part: audit::part(&Record {
-                permitted,
-                rules: rules.into_iter().collect(),
-                ..asked(view, effects)
-            }),
+            verdict,
+            part: audit::part(&record),
         }
     }
 
@@ -101,11 +101,18 @@ impl Answered {
     }
 }
 
-/// Permitted only if every effect is; the refusal names each that is not.
-fn decide_all<'e, E: Asks + 'e>(view: &View, effects: impl Iterator<Item = &'e E>) -> Result<(), Refusal> {
-    let mut refused = Vec::new();
+/// Permitted only if every effect is, by the rules that are returned; the refusal names each that is not.
+fn decide_all<'e, E: Asks + 'e>(
+    view: &View,
+    slice: &Slice,
+    effects: impl Iterator<Item = &'e E>,
+) -> Result<Vec<String>, Refusal> {
+    let (mut refused, mut rules) = (Vec::new(), BTreeSet::new());
     for effect in effects {
-        let answer = effect.ask(view);
+        let answer = effect.ask(view, slice);
+        if answer.permitted && !effect.is_implied() {
+            rules.extend(answer.rules.iter().map(ToString::to_string));
+        }
         // What follows by inheritance needs no permit of its own, but a forbid on it holds.
         let excused = effect.is_implied() && answer.reason == Some(Why::NoRule);
         if !answer.permitted && !excused {
@@ -113,7 +120,7 @@ fn decide_all<'e, E: Asks + 'e>(view: &View, effects: impl Iterator<Item = &'e E
         }
     }
     let Some((effect, answer)) = refused.first() else {
-        return Ok(());
+        return Ok(rules.into_iter().collect());
     };
     let message = format!("workload `{}` may not {}", view.facts.workload, effect.words());
     let mut details: Vec<String> = vec![detail_of(answer)];
@@ -124,6 +131,13 @@ fn decide_all<'e, E: Asks + 'e>(view: &View, effects: impl Iterator<Item = &'e E
         details.push(format!("and {} more", refused.len() - REFUSED_EFFECTS_SHOWN_MAX));
     }
     Err(worded(message, details, answer.hint.clone()))
+}
+
+fn in_one_line(refusal: &Refusal) -> String {
+    match &refusal.detail {
+        Some(detail) => format!("{}: {detail}", refusal.message),
+        None => refusal.message.to_string(),
+    }
 }
 
 /// What was asked, and under which policies.

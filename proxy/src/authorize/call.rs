@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use aws_lc_rs::hmac;
 use postern_link::wire::{Effect as RecordedEffect, Record};
-use postern_policies::{Answer, Attribute, Question, Resource};
+use postern_policies::{Answer, Attribute, Question, Resource, Slice};
 use quick_cache::{Equivalent, Weighter, unsync};
 
 use super::answered::{Answered, Asks, Verdict};
@@ -93,7 +93,7 @@ pub struct Performed {
 impl Asked<'_> {
     /// Whether rules look at more of it than method and path tell.
     fn hangs_on_more(&self, view: &View) -> bool {
-        let reads = || view.slice.reads(self.method.name());
+        let reads = || view.slices.reads(self.method.name());
         self.operation.is_some_and(|performed| {
             performed.operation.hangs_on_more()
                 && (reads().contains(Attribute::Parameters) || reads().contains(Attribute::Numbers))
@@ -171,13 +171,13 @@ impl Asks for OnPath {
         self.method.name()
     }
 
-    fn ask(&self, view: &View) -> Answer {
+    fn ask(&self, view: &View, slice: &Slice) -> Answer {
         let mut context = context(&view.facts);
         if let Some(Performed { given, .. }) = &self.performed {
             context.parameters = Some(&given.texts);
             context.numbers = Some(&given.numbers);
         }
-        view.slice.decide(&Question {
+        slice.decide(&Question {
             action: self.action(),
             resource: self.resource(&view.facts),
             context,

@@ -28,7 +28,7 @@ use std::sync::Arc;
 
 use aws_lc_rs::hmac;
 use postern_link::wire::{Kind, Record};
-use postern_policies::{Attribute, Slice};
+use postern_policies::Attribute;
 use postern_sql::{Analysis, Catalogue};
 use quick_cache::unsync;
 
@@ -44,7 +44,7 @@ use statement::{effects, rejected};
 pub use judged::Judged;
 pub use recorder::{EndNote, Recorder, identified};
 pub use rules::{Place, Rules, Wish};
-pub use view::{View, ViewFacts};
+pub use view::{Slices, View, ViewFacts};
 pub use what_if::{Asked, Asker, EffectAnswer, WhatIf, what_if};
 
 /// What fixes the meaning of a text on one upstream connection. Equal readings are one value.
@@ -148,7 +148,7 @@ impl Authorizer {
     pub fn view(
         &self,
         mut facts: ViewFacts,
-        slice: impl FnOnce(&ViewFacts) -> Arc<Slice>,
+        slices: impl FnOnce(&ViewFacts) -> Slices,
         keep_raw_text: bool,
     ) -> Rc<View> {
         let mut kept = self.views_kept.borrow_mut();
@@ -156,8 +156,8 @@ impl Authorizer {
             return view.clone();
         }
         let whole_facts = facts.clone();
-        let slice = slice(&facts);
-        let reads = slice.reads_anywhere();
+        let slices = slices(&facts);
+        let reads = slices.reads_anywhere();
         if !reads.contains(Attribute::Run) {
             facts.run = None;
         }
@@ -170,7 +170,7 @@ impl Authorizer {
             views.retain(|_, view| view.strong_count() > 0);
             let view = Rc::new(View {
                 id: self.next_id(),
-                slice,
+                slices,
                 facts: facts.clone(),
                 keep_raw_text,
             });

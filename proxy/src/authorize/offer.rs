@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use aws_lc_rs::hmac;
 use postern_link::wire::{Effect as RecordedEffect, Record};
-use postern_policies::{Answer, Attribute, Question, Resource};
+use postern_policies::{Answer, Attribute, Question, Resource, Slice};
 
 use super::answered::{Answered, Asks, Verdict};
 use super::call::{Call, Method, OnPath};
@@ -60,8 +60,8 @@ impl Asks for Offer {
         "use"
     }
 
-    fn ask(&self, view: &View) -> Answer {
-        view.slice.decide(&self.question(view))
+    fn ask(&self, view: &View, slice: &Slice) -> Answer {
+        slice.decide(&self.question(view))
     }
 
     fn words(&self) -> String {
@@ -134,8 +134,8 @@ impl Authorizer {
     pub fn may_use(&self, view: &View, offer: &Offer) -> bool {
         let question = offer.question(view);
         let mut unknown = [Attribute::Arguments, Attribute::Numbers].into_iter();
-        view.slice.decide(&question).permitted
-            || unknown.any(|attribute| view.slice.hangs_on(&question, attribute))
+        let slice = &view.slices.enforced;
+        slice.decide(&question).permitted || unknown.any(|attribute| slice.hangs_on(&question, attribute))
     }
 
     fn message_part(&self, message: &Message<'_>) -> Vec<u8> {

@@ -4,11 +4,12 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use hyper::HeaderMap;
-use postern_link::snapshot::{Assume, Grantee, HttpTarget, Revoked, Snapshot, Target, Workload};
+use postern_link::snapshot::{Assume, Grantee, HttpTarget, Policy, Revoked, Snapshot, Target, Workload};
 use postern_policies::{Link, PolicySet, Source, entity_id};
 
 use super::call::{Method, Performed};
 use super::operations::Operations;
+use super::view::Slices;
 use crate::identity::Known;
 use crate::refusal::{Reason, Refusal};
 
@@ -17,6 +18,8 @@ use crate::refusal::{Reason, Refusal};
 pub struct Rules {
     pub snapshot: Snapshot,
     pub policies: PolicySet,
+    /// Judges beside `policies`, and answers nobody.
+    pub rehearsed: Option<PolicySet>,
     pub known: Arc<Known>,
     /// What APIs do, by their targets' names, where they say it.
     operations: HashMap<String, Operations>,
@@ -56,18 +59,14 @@ impl Rules {
     /// Compiles a snapshot; every mistake is told, and nothing is loaded if there is one.
     pub fn load(snapshot: Snapshot) -> Result<Rules, Vec<String>> {
         let mut errors = Vec::new();
-        let sources: Vec<Source> = snapshot
-            .policies
-            .iter()
-            .map(|policy| Source {
-                name: policy.name.clone(),
-                text: policy.text.clone(),
-            })
-            .collect();
-        let policies = PolicySet::load(snapshot.number, &sources, &links(&snapshot));
-        let policies = policies
-            .map_err(|found| errors.extend(found.iter().map(ToString::to_string)))
-            .ok();
+        let mut policies = |policies: &[Policy]| {
+            let loaded = PolicySet::load(snapshot.number, &sources(policies), &links(&snapshot));
+            loaded
+                .map_err(|found| errors.extend(found.iter().map(ToString::to_string)))
+                .ok()
+        };
+        let rehearsed = snapshot.rehearsed.as_deref().and_then(&mut policies);
+        let policies = policies(&snapshot.policies);
         let known = Known::build(&snapshot).map_err(|found| errors.extend(found)).ok();
         let mut operations = HashMap::new();
         for target in &snapshot.targets {
@@ -82,7 +81,7 @@ impl Rules {
                 }
             }
         }
-        if let Some(policies) = &policies {
+        for policies in policies.iter().chain(&rehearsed) {
             errors.extend(unknown_operations(policies, &operations));
         }
         let stopped = snapshot.revoked.iter().map(|revocation| &revocation.of);
@@ -94,6 +93,7 @@ impl Rules {
             (Some(policies), Some(known)) if errors.is_empty() => Ok(Rules {
                 snapshot,
                 policies,
+                rehearsed,
                 known: Arc::new(known),
                 operations,
                 stopped,
@@ -104,6 +104,15 @@ impl Rules {
 
     pub fn target(&self, name: &str) -> Option<&Target> {
         self.snapshot.targets.iter().find(|target| target.name == name)
+    }
+
+    /// What the policies say about a workload.
+    pub fn slices(&self, workload: &str, segments: &[String]) -> Slices {
+        let rehearsed = self.rehearsed.as_ref();
+        Slices {
+            enforced: self.policies.slice(workload, segments),
+            rehearsed: rehearsed.map(|policies| policies.slice(workload, segments)),
+        }
     }
 
     pub fn is_stopped(&self, target: &str) -> bool {
@@ -274,6 +283,14 @@ fn below<'p>(path: &'p str, prefix: &str) -> Option<&'p str> {
         "" => Some("/"),
         rest => rest.starts_with('/').then_some(rest),
     }
+}
+
+fn sources(policies: &[Policy]) -> Vec<Source> {
+    let sources = policies.iter().map(|policy| Source {
+        name: policy.name.clone(),
+        text: policy.text.clone(),
+    });
+    sources.collect()
 }
 
 fn links(snapshot: &Snapshot) -> Vec<Link> {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use aws_lc_rs::hmac;
 use postern_link::wire::{Effect as RecordedEffect, Record};
-use postern_policies::{Answer, Question, Resource};
+use postern_policies::{Answer, Question, Resource, Slice};
 use postern_sql::{Action, Analysis, Detail, Effect, Object, Rejection};
 
 use super::answered::Answered;
@@ -18,7 +18,7 @@ impl Asks for Effect {
         self.action.name()
     }
 
-    fn ask(&self, view: &View) -> Answer {
+    fn ask(&self, view: &View, slice: &Slice) -> Answer {
         let facts = &view.facts;
         let columns: BTreeSet<String> = self.columns.iter().map(ToString::to_string).collect();
         let mut context = context(facts);
@@ -56,7 +56,7 @@ impl Asks for Effect {
             context,
             whole,
         };
-        view.slice.decide(&question)
+        slice.decide(&question)
     }
 
     fn words(&self) -> String {
@@ -148,7 +148,8 @@ impl View {
                     schema,
                     name,
                 };
-                self.slice
+                self.slices
+                    .enforced
                     .decide(&Question {
                         action: "select",
                         resource,

@@ -34,7 +34,7 @@ fn view_of(workload: &str, authorizer: &Authorizer, policy_epoch: u64) -> Rc<Vie
         run: None,
     };
     let rules = Rules::load(postern_link::snapshot::Snapshot::default()).unwrap();
-    let slice = |facts: &ViewFacts| rules.policies.slice(&facts.workload, &facts.segments);
+    let slice = |facts: &ViewFacts| rules.slices(&facts.workload, &facts.segments);
     authorizer.view(facts, slice, false)
 }
 

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use postern_link::snapshot::Target;
-use postern_policies::{Context, Question, Resource, Run, Slice};
+use postern_policies::{Context, Question, ReadSet, Resource, Run, Slice};
 
 use super::words::{detail_of, worded};
 use super::{Authorizer, Place, Rules};
@@ -13,11 +13,37 @@ use crate::audit;
 use crate::identity::{self, Identity};
 use crate::refusal::Refusal;
 
+/// What the policies say about one workload.
+#[derive(Clone, Debug)]
+pub struct Slices {
+    pub enforced: Arc<Slice>,
+    /// Judges beside it, and answers nobody.
+    pub rehearsed: Option<Arc<Slice>>,
+}
+
+impl Slices {
+    /// Which attributes some rule for an action looks at.
+    pub(super) fn reads(&self, action: &str) -> ReadSet {
+        let rehearsed = self.rehearsed.as_ref().map(|slice| slice.reads(action));
+        self.enforced
+            .reads(action)
+            .union(rehearsed.unwrap_or(ReadSet::NOTHING))
+    }
+
+    /// Which attributes some rule for any action looks at.
+    pub(super) fn reads_anywhere(&self) -> ReadSet {
+        let rehearsed = self.rehearsed.as_ref().map(|slice| slice.reads_anywhere());
+        self.enforced
+            .reads_anywhere()
+            .union(rehearsed.unwrap_or(ReadSet::NOTHING))
+    }
+}
+
 /// Who asks, where, under which rules. Equal views are one value.
 #[derive(Debug)]
 pub struct View {
     pub(super) id: u64,
-    pub(super) slice: Arc<Slice>,
+    pub(super) slices: Slices,
     pub(super) facts: ViewFacts,
     pub(super) keep_raw_text: bool,
 }
@@ -43,7 +69,7 @@ impl View {
             ("assume", role, "assume the role"),
         ];
         for (action, resource, words) in asked {
-            let answer = self.slice.decide(&Question {
+            let answer = self.slices.enforced.decide(&Question {
                 action,
                 resource,
                 context: context(facts),
@@ -84,7 +110,7 @@ impl Authorizer {
             .is_some_and(|target| target.keep_raw_text);
         self.view(
             facts,
-            |facts| rules.policies.slice(&facts.workload, &facts.segments),
+            |facts| rules.slices(&facts.workload, &facts.segments),
             keep_raw_text,
         )
     }

@@ -83,10 +83,10 @@ pub fn what_if(
         evidence: "token",
         run: asker.run.clone(),
     };
-    let slice = rules.policies.slice(&facts.workload, &facts.segments);
+    let slices = rules.slices(&facts.workload, &facts.segments);
     let view = View {
         id: 0,
-        slice,
+        slices,
         facts,
         keep_raw_text: false,
     };
@@ -147,7 +147,7 @@ fn judged(view: &View, effects: &[impl Asks]) -> WhatIf {
 }
 
 fn answered(view: &View, effect: &impl Asks) -> EffectAnswer {
-    let answer = effect.ask(view);
+    let answer = effect.ask(view, &view.slices.enforced);
     let recorded = effect.recorded(&view.facts);
     let excused = effect.is_implied() && answer.reason == Some(postern_policies::Reason::NoRule);
     let permitted = answer.permitted || excused;

@@ -91,7 +91,7 @@ impl Stage {
         };
         let view = authorizer.view(
             facts,
-            |facts| rules.policies.slice(&facts.workload, &facts.segments),
+            |facts| rules.slices(&facts.workload, &facts.segments),
             false,
         );
         let session = Sessions::with_capacity(1)
