@@ -155,7 +155,7 @@ impl House {
         let path = vec!["pg_catalog".to_owned(), "public".to_owned()];
         let reading = authorizer.reading(&catalogue, path.clone(), "shop_reader", true);
         House {
-            slice: rules.policies.slice("w0", &[]),
+            slice: rules.slices("w0", &[]).enforced,
             authorizer,
             view,
             reading,

@@ -1,12 +1,13 @@
 //! The door for people and their tools: JSON over HTTP, one file per noun.
 //!
-//! Everything but `/livez` and `/readyz` asks for the operator token. What goes wrong is said as
+//! Everything but `/livez` and `/readyz` asks for the operator token, `/metrics` too. What goes wrong is said as
 //! `application/problem+json` ([`problem`]); what a query may hold is read by [`parameters`].
 
 mod audit;
 mod decisions;
 mod gateways;
 mod health;
+mod metrics;
 mod parameters;
 mod problem;
 mod records;
@@ -78,6 +79,7 @@ fn routes(operators: Operators) -> Router {
         .route("/v1/decisions/{id}", get(decisions::one))
         .route("/v1/audit/checkpoint", get(audit::checkpoint))
         .route("/v1/audit/verify", post(audit::verify))
+        .route("/metrics", get(metrics::all))
         .route("/v1/gateways", get(gateways::list))
         .route("/v1/snapshot", get(snapshots::current))
         .route("/v1/snapshots", get(snapshots::list))
@@ -130,7 +132,7 @@ fn reason(given: String) -> Result<String, Problem> {
     Ok(given)
 }
 
-/// The gate before every route of `/v1`, also before those that do not exist.
+/// The gate before every other route, also before those that do not exist.
 async fn authenticate(
     State(operators): State<Operators>,
     request: Request,

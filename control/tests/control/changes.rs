@@ -412,3 +412,31 @@ async fn only_so_many_snapshots_and_their_files_are_kept() {
     let history = house.good("/v1/snapshots").await;
     assert_eq!(history["snapshots"].as_array().unwrap().len(), 2);
 }
+
+#[tokio::test]
+async fn the_figures_say_who_follows_and_what_holds_and_only_to_operators() {
+    let house = house().await;
+    assert_eq!(
+        house.request("GET", "/metrics", None, "").await.0,
+        StatusCode::UNAUTHORIZED
+    );
+    let mut gateway = house.gateway("gw-1").await;
+    let given = [("report.yaml", RESOURCES)];
+    tokio::join!(apply(&house, &given, "why"), followed(&mut gateway));
+    let of = json!({ "workload": "report" });
+    tokio::join!(revoke(&house, of, "why"), followed(&mut gateway));
+    let (status, text) = house.ask("/metrics").await;
+    assert_eq!(status, StatusCode::OK);
+    let text = text.as_str().unwrap();
+    for line in [
+        "postern_log_writable 1",
+        "postern_snapshot_number 2",
+        "postern_revocations 1",
+        "postern_gateways_connected 1",
+        "postern_gateways_behind 0",
+        "postern_log_records_total 3",
+    ] {
+        assert!(text.lines().any(|shown| shown == line), "{line}: {text}");
+    }
+    drop(gateway);
+}

@@ -17,14 +17,20 @@ use crate::refusal::{Reason, Refusal};
 #[derive(Debug)]
 pub struct Rules {
     pub snapshot: Snapshot,
-    pub policies: PolicySet,
-    /// Judges beside `policies`, and answers nobody.
-    pub rehearsed: Option<PolicySet>,
     pub known: Arc<Known>,
-    /// What APIs do, by their targets' names, where they say it.
-    operations: HashMap<String, Operations>,
+    compiled: Arc<Compiled>,
     /// The targets and sessions among what operators have stopped.
     stopped: HashSet<Revoked>,
+}
+
+/// What takes long to make of a snapshot, and stays the same when something is only revoked.
+#[derive(Debug)]
+struct Compiled {
+    policies: PolicySet,
+    /// Judges beside `policies`, and answers nobody.
+    rehearsed: Option<PolicySet>,
+    /// What APIs do, by their targets' names, where they say it.
+    operations: HashMap<String, Operations>,
 }
 
 /// Where a client may go: one target, one of its databases, one role, with the names still to be judged.
@@ -58,47 +64,43 @@ pub struct Wish<'a> {
 impl Rules {
     /// Compiles a snapshot; every mistake is told, and nothing is loaded if there is one.
     pub fn load(snapshot: Snapshot) -> Result<Rules, Vec<String>> {
-        let mut errors = Vec::new();
-        let mut policies = |policies: &[Policy]| {
-            let loaded = PolicySet::load(snapshot.number, &sources(policies), &links(&snapshot));
-            loaded
-                .map_err(|found| errors.extend(found.iter().map(ToString::to_string)))
-                .ok()
-        };
-        let rehearsed = snapshot.rehearsed.as_deref().and_then(&mut policies);
-        let policies = policies(&snapshot.policies);
-        let known = Known::build(&snapshot).map_err(|found| errors.extend(found)).ok();
-        let mut operations = HashMap::new();
-        for target in &snapshot.targets {
-            let Some(api) = target.http() else { continue };
-            match Operations::of(api) {
-                Ok(found) => operations.extend(found.map(|found| (target.name.clone(), found))),
-                Err(found) => {
-                    let told = found
-                        .iter()
-                        .map(|message| format!("target `{}`: {message}", target.name));
-                    errors.extend(told);
-                }
+        let compiled = Compiled::of(&snapshot);
+        let known = Known::build(&snapshot);
+        match (compiled, known) {
+            (Ok(compiled), Ok(known)) => Ok(Rules::new(snapshot, Arc::new(compiled), known)),
+            (compiled, known) => {
+                let errors = compiled.err().into_iter().chain(known.err());
+                Err(errors.flatten().collect())
             }
         }
-        for policies in policies.iter().chain(&rehearsed) {
-            errors.extend(unknown_operations(policies, &operations));
+    }
+
+    /// The rules of a newer snapshot. What is only revoked is not compiled again, so that it holds at once.
+    pub fn follow(&self, snapshot: Snapshot) -> Result<Rules, Vec<String>> {
+        let only_revoked = Snapshot {
+            number: self.snapshot.number,
+            made_at_ms: self.snapshot.made_at_ms,
+            revoked: self.snapshot.revoked.clone(),
+            ..snapshot.clone()
+        } == self.snapshot;
+        if !only_revoked {
+            return Rules::load(snapshot);
         }
+        let known = Known::build(&snapshot)?;
+        Ok(Rules::new(snapshot, Arc::clone(&self.compiled), known))
+    }
+
+    fn new(snapshot: Snapshot, compiled: Arc<Compiled>, known: Known) -> Rules {
         let stopped = snapshot.revoked.iter().map(|revocation| &revocation.of);
         let stopped = stopped
             .filter(|of| matches!(of, Revoked::Target(_) | Revoked::Session(_)))
             .cloned()
             .collect();
-        match (policies, known) {
-            (Some(policies), Some(known)) if errors.is_empty() => Ok(Rules {
-                snapshot,
-                policies,
-                rehearsed,
-                known: Arc::new(known),
-                operations,
-                stopped,
-            }),
-            _ => Err(errors),
+        Rules {
+            snapshot,
+            known: Arc::new(known),
+            compiled,
+            stopped,
         }
     }
 
@@ -108,9 +110,9 @@ impl Rules {
 
     /// What the policies say about a workload.
     pub fn slices(&self, workload: &str, segments: &[String]) -> Slices {
-        let rehearsed = self.rehearsed.as_ref();
+        let rehearsed = self.compiled.rehearsed.as_ref();
         Slices {
-            enforced: self.policies.slice(workload, segments),
+            enforced: self.compiled.policies.slice(workload, segments),
             rehearsed: rehearsed.map(|policies| policies.slice(workload, segments)),
         }
     }
@@ -134,7 +136,7 @@ impl Rules {
         query: Option<&str>,
         headers: &HeaderMap,
     ) -> Result<Option<Performed>, Refusal> {
-        let Some(operations) = self.operations.get(target) else {
+        let Some(operations) = self.compiled.operations.get(target) else {
             return Ok(None);
         };
         let operation = operations.find(method, path)?;
@@ -285,6 +287,44 @@ fn below<'p>(path: &'p str, prefix: &str) -> Option<&'p str> {
     }
 }
 
+impl Compiled {
+    fn of(snapshot: &Snapshot) -> Result<Compiled, Vec<String>> {
+        let mut errors = Vec::new();
+        let mut policies = |policies: &[Policy]| {
+            let loaded = PolicySet::load(snapshot.number, &sources(policies), &links(snapshot));
+            loaded
+                .map_err(|found| errors.extend(found.iter().map(ToString::to_string)))
+                .ok()
+        };
+        let enforced = policies(&snapshot.policies);
+        let rehearsed = snapshot.rehearsed.as_deref().and_then(policies);
+        let mut operations = HashMap::new();
+        for target in &snapshot.targets {
+            let Some(api) = target.http() else { continue };
+            match Operations::of(api) {
+                Ok(found) => operations.extend(found.map(|found| (target.name.clone(), found))),
+                Err(found) => {
+                    let told = found
+                        .iter()
+                        .map(|message| format!("target `{}`: {message}", target.name));
+                    errors.extend(told);
+                }
+            }
+        }
+        for policies in enforced.iter().chain(&rehearsed) {
+            errors.extend(unknown_operations(policies, &operations));
+        }
+        match enforced {
+            Some(policies) if errors.is_empty() => Ok(Compiled {
+                policies,
+                rehearsed,
+                operations,
+            }),
+            _ => Err(errors),
+        }
+    }
+}
+
 fn sources(policies: &[Policy]) -> Vec<Source> {
     let sources = policies.iter().map(|policy| Source {
         name: policy.name.clone(),
@@ -310,4 +350,47 @@ fn links(snapshot: &Snapshot) -> Vec<Link> {
 
 fn refuse(message: String) -> Refusal {
     Refusal::new(Reason::Unauthenticated, message)
+}
+
+#[cfg(test)]
+mod tests {
+    use postern_link::snapshot::Revocation;
+
+    use super::*;
+
+    #[test]
+    fn what_is_only_revoked_is_not_compiled_again_and_all_else_is() {
+        let rules = Rules::load(Snapshot::default()).unwrap();
+        let revoked = Snapshot {
+            number: 2,
+            made_at_ms: 7,
+            revoked: vec![Revocation {
+                id: "r2".into(),
+                of: Revoked::Target("shop".into()),
+                reason: "a test".into(),
+                by: "a test".into(),
+                at_ms: 7,
+            }],
+            ..Snapshot::default()
+        };
+        let followed = rules.follow(revoked.clone()).unwrap();
+        assert!(Arc::ptr_eq(&rules.compiled, &followed.compiled));
+        assert!(followed.is_stopped("shop") && !rules.is_stopped("shop"));
+        let policy = Policy {
+            name: "a.cedar".into(),
+            text: String::new(),
+        };
+        let (policies, rehearsed) = (vec![policy.clone()], Some(vec![policy]));
+        for changed in [
+            Snapshot {
+                policies,
+                ..revoked.clone()
+            },
+            Snapshot { rehearsed, ..revoked },
+        ] {
+            let followed = followed.follow(changed).unwrap();
+            assert!(!Arc::ptr_eq(&rules.compiled, &followed.compiled));
+            assert!(followed.is_stopped("shop"));
+        }
+    }
 }

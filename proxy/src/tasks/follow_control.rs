@@ -14,7 +14,6 @@ use tokio::time::{Interval, MissedTickBehavior};
 use tonic::Code;
 
 use crate::audit::now_us;
-use crate::authorize::Rules;
 use crate::control::witness::Witness;
 use crate::control::{Control, Exchange};
 use crate::postgres::Postgres;
@@ -270,8 +269,9 @@ pub fn take_snapshot(
     let told = |error: crate::control::Error| vec![error.to_string()];
     let snapshot = control.verify(signed).map_err(told)?;
     let number = snapshot.number;
-    let targets_changed = shared.rules.load().snapshot.targets != snapshot.targets;
-    let rules = Rules::load(snapshot)?;
+    let present = shared.rules.load();
+    let targets_changed = present.snapshot.targets != snapshot.targets;
+    let rules = present.follow(snapshot)?;
     control.accept(signed, number).map_err(told)?;
     shared.identities.set_known(rules.known.clone());
     shared.rules.store(Arc::new(rules));
