@@ -318,6 +318,21 @@ pub struct Lift {
 pub enum Policy {
     /// Where the rehearsed policies would have answered otherwise than those in force.
     Differences(PolicyDifferences),
+    /// Asks a folder's policies what files of cases expect of them.
+    Test(PolicyTest),
+}
+
+#[derive(Debug, Args)]
+pub struct PolicyTest {
+    /// YAML lists of cases: `workload`, `target`, one of `sql`, `request` and `action`, and `permitted`.
+    #[arg(required = true)]
+    pub cases: Vec<PathBuf>,
+    /// The workloads and policies that are asked.
+    #[arg(short, long, value_name = "FOLDER")]
+    pub folder: PathBuf,
+    /// What there is at a target, from `postern catalogue dump`; statements need it.
+    #[arg(long, value_name = "TARGET=FILE")]
+    pub catalog: Vec<String>,
 }
 
 #[derive(Debug, Args)]

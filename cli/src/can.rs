@@ -1,5 +1,7 @@
 //! May a workload do something: asked of a running gateway, or answered from files alone.
 
+use std::path::Path;
+
 use postern_proxy::authorize::{Asked, Rules, WhatIf};
 use postern_proxy::can::{Question, answer};
 use postern_sql::Catalogue;
@@ -64,6 +66,11 @@ fn catalogue(can: &Can) -> Result<Catalogue> {
             None => Ok(Catalogue::default()),
         };
     };
+    read_catalogue(path)
+}
+
+/// What `postern catalogue dump` has written.
+pub fn read_catalogue(path: &Path) -> Result<Catalogue> {
     let unreadable = |error: std::io::Error| {
         Trouble::new(format!("cannot read catalogue `{}`", path.display())).because(&error)
     };

@@ -210,3 +210,54 @@ fn a_rehearsed_policy_that_does_not_load_is_told_and_nothing_is_applied() {
         "{told:?}"
     );
 }
+
+#[test]
+fn a_folder_is_asked_what_cases_expect_of_it_and_each_that_is_otherwise_is_told() {
+    let world = World::shared();
+    let config = world.folder.join("postern.yaml").display().to_string();
+    let dumped = world.postern(&["catalogue", "dump", "--target", "shop", "--config", &config]);
+    assert!(dumped.status.success(), "{dumped:?}");
+    let folder = tempfile::tempdir().unwrap();
+    let (catalogue, cases) = (folder.path().join("shop.json"), folder.path().join("cases.yaml"));
+    fs::write(&catalogue, dumped.stdout).unwrap();
+    let test = |text: &str, catalogue: &str| {
+        fs::write(&cases, text).unwrap();
+        let resources = world.folder.join("resources").display().to_string();
+        let cases = cases.display().to_string();
+        let mut arguments = vec!["policy", "test", &cases, "-f", &resources];
+        if !catalogue.is_empty() {
+            arguments.extend(["--catalog", catalogue]);
+        }
+        world.postern(&arguments)
+    };
+    let catalogue = format!("shop={}", catalogue.display());
+    let good = "
+- { workload: report, target: shop, sql: select id from customers, permitted: true }
+- { workload: report, target: shop, sql: select ssn from customers, permitted: false }
+- { workload: report, target: shop, action: delete, resource: customers, permitted: false }
+";
+    let told = test(good, &catalogue);
+    assert_eq!(words(&told), "3 of 3 cases are as expected\n");
+    assert!(told.status.success());
+    let wrong = "
+- { name: hidden, workload: report, target: shop, sql: select ssn from customers, permitted: true }
+- { workload: report, target: shop, sql: select id from customers, permitted: false }
+- { workload: nobody, target: shop, action: use, permitted: false }
+- { workload: report, target: shop, permitted: false }
+";
+    let told = test(wrong, &catalogue);
+    assert_eq!(told.status.code(), Some(1));
+    for line in [
+        "case 1 hidden",
+        "no rule permits",
+        "expected to be refused, and permitted by ",
+        "report-customers",
+        "there is no workload `nobody`",
+        "a case asks for one of",
+        "0 of 4 cases are as expected",
+    ] {
+        assert!(words(&told).contains(line), "{line}: {}", words(&told));
+    }
+    assert!(words(&test(good, "")).contains("a statement needs `--catalog shop=FILE`"));
+    assert_eq!(test("- { workload: report }", &catalogue).status.code(), Some(1));
+}
