@@ -7,7 +7,7 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Child, Command, Stdio};
 
 use postern_tests::rustls_connect::Connect;
-use postern_tests::{Login, Wishes, hostile};
+use postern_tests::{Login, Wishes, World, hostile};
 use tokio::net::TcpListener;
 use tokio_postgres::config::SslMode;
 
@@ -28,20 +28,7 @@ pub fn run(wanted: &Wanted) {
     if !wanted.is_wanted("idle sessions") {
         return;
     }
-    let (_target, address) = start_target();
-    let credential = |role: &str| {
-        format!("    idle_{role}: {{ user: shop_{role}, only_to: [\"{address}\"], verify: disable }}\n")
-    };
-    let world = peers::world(Wishes {
-        credentials: ["owner", "gateway"].map(credential).concat(),
-        ..Wishes::default()
-    });
-    let resources = world
-        .resources()
-        .replace(&world.cluster.address(), &address)
-        .replace("shop_owner: shop_owner", "shop_owner: idle_owner")
-        .replace("gateway_role: shop_gateway", "gateway_role: idle_gateway");
-    world.change("resources.yaml", &resources);
+    let (world, _target) = silent_house();
     let (certificate, key) = world.certificate("all");
     // It asks one server once for what it tells its clients, and no more until a client asks something.
     let port = world.cluster.port.to_string();
@@ -71,13 +58,27 @@ pub fn run(wanted: &Wanted) {
     }
 }
 
+/// A house before a target that only speaks the protocol.
+pub fn silent_house() -> (World, Target) {
+    let (target, address) = start_target();
+    let credential = |role: &str| {
+        format!("    idle_{role}: {{ user: shop_{role}, only_to: [\"{address}\"], verify: disable }}\n")
+    };
+    let world = peers::world(Wishes {
+        credentials: ["owner", "gateway"].map(credential).concat(),
+        ..Wishes::default()
+    });
+    let resources = world
+        .resources()
+        .replace(&world.cluster.address(), &address)
+        .replace("shop_owner: shop_owner", "shop_owner: idle_owner")
+        .replace("gateway_role: shop_gateway", "gateway_role: idle_gateway");
+    world.change("resources.yaml", &resources);
+    (world, target)
+}
+
 /// Logs in until there are `count` clients.
-async fn log_in(
-    clients: &mut Vec<tokio_postgres::Client>,
-    count: usize,
-    way: &Way,
-    world: &postern_tests::World,
-) {
+async fn log_in(clients: &mut Vec<tokio_postgres::Client>, count: usize, way: &Way, world: &World) {
     let ca = world.folder.join("link-ca.pem");
     let (connect, user, port) = match way {
         Way::Postern { certificate, key } => (
@@ -107,7 +108,8 @@ async fn log_in(
     }
 }
 
-struct Target(Child);
+/// The target's own process.
+pub struct Target(Child);
 
 impl Drop for Target {
     fn drop(&mut self) {

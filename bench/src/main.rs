@@ -1,6 +1,6 @@
 //! Measures Postern beside its peers, interleaved in one run, and prints tables.
 //!
-//! `cargo run --release -p postern-bench -- postgres | http | decide | audit`, with `--rounds N`, `--seconds N`,
+//! `cargo run --release -p postern-bench -- postgres | http | decide | audit | revoke`, with `--rounds N`, `--seconds N`,
 //! `--only WORDS`.
 //! Everything stands on this machine: the ratios count, the absolute figures do not.
 
@@ -12,6 +12,7 @@ mod idle;
 mod peers;
 mod pgbench;
 mod process;
+mod revoke;
 mod spread;
 
 use std::process::ExitCode;
@@ -54,10 +55,11 @@ fn main() -> ExitCode {
         Some("http") => http::run(&wanted),
         Some("decide") => decide::run(&wanted),
         Some("audit") => audit::run(&wanted),
+        Some("revoke") => revoke::run(&wanted),
         Some(idle::TARGET) => idle::target(),
         _ => {
             eprintln!(
-                "usage: postern-bench postgres | http | decide | audit [--rounds N] [--seconds N] [--only WORDS]"
+                "usage: postern-bench postgres | http | decide | audit | revoke [--rounds N] [--seconds N] [--only WORDS]"
             );
             return ExitCode::from(2);
         }
