@@ -13,6 +13,7 @@ use tokio_postgres::config::SslMode;
 use crate::Wanted;
 use crate::idle::silent_house;
 use crate::peers;
+use crate::process::cpu_seconds;
 
 /// Before a target of our own; each is two files of the gateway, and a process has only so many.
 const SILENT: usize = 9_900;
@@ -24,8 +25,8 @@ const RUNS: &str = "select pg_sleep(3000)";
 
 pub fn run(wanted: &Wanted) {
     println!("\nFrom the order to the end of what it stops, in milliseconds.\n");
-    println!("| sessions | revoked | answered | p50 | p99 | max | backends gone |");
-    println!("| --- | --- | --- | --- | --- | --- | --- |");
+    println!("| sessions | revoked | answered | p50 | p99 | max | backends gone | CPU of both planes |");
+    println!("| --- | --- | --- | --- | --- | --- | --- | --- |");
     if wanted.is_wanted("silent") {
         let (world, _target) = silent_house();
         measure(&world, SILENT, false);
@@ -68,6 +69,7 @@ type Ends = mpsc::UnboundedReceiver<Instant>;
 
 /// Revokes, and prints when this many connections had ended, and when so many backends were left.
 fn report(world: &World, ends: &mut Ends, of: Value, line: &str, count: usize, left: Option<usize>) {
+    let before = cpu_seconds(world.pid());
     let begun = Instant::now();
     let body = json!({ "of": of, "reason": "a measurement" });
     let answer = world.post_operators("/v1/revocations", &body);
@@ -84,13 +86,16 @@ fn report(world: &World, ends: &mut Ends, of: Value, line: &str, count: usize, l
         milliseconds(begun.elapsed())
     });
     let at = |hundredths: usize| milliseconds(times[(times.len() - 1) * hundredths / 100]);
-    let answered = milliseconds(answered);
-    println!(
-        "| {line} | {answered} | {} | {} | {} | {gone} |",
+    let used = Duration::from_secs_f64((cpu_seconds(world.pid()) - before).max(0.0));
+    let times = [
+        milliseconds(answered),
         at(50),
         at(99),
-        at(100)
-    );
+        at(100),
+        gone,
+        milliseconds(used),
+    ];
+    println!("| {line} | {} |", times.join(" | "));
 }
 
 fn milliseconds(duration: Duration) -> String {
