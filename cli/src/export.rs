@@ -96,6 +96,10 @@ fn resume(path: &Path) -> Result<(File, Option<String>)> {
     let mut options = OpenOptions::new();
     let options = options.read(true).write(true).create(true).truncate(false);
     let mut file = options.open(path).map_err(unusable)?;
+    if file.try_lock().is_err() {
+        let trouble = Trouble::new(format!("another export writes to `{}`", path.display()));
+        return Err(trouble.next("stop it, or name another file"));
+    }
     let (length, last) = last_line(&mut file).map_err(unusable)?;
     let cursor = last.map(|line| {
         let record: Option<Value> = serde_json::from_slice(&line).ok();

@@ -73,15 +73,19 @@ pub fn followed(value: &Value) -> Result<Exit> {
     if value.get("complete").and_then(Value::as_bool) == Some(true) {
         return Ok(Exit::Success);
     }
-    let behind: Vec<&str> = entries(value, "behind")
-        .iter()
-        .filter_map(Value::as_str)
-        .collect();
-    Err(Trouble::new(format!(
-        "it is in force, and these gateways do not decide by it yet: {}",
-        behind.join(", ")
-    ))
-    .next("their log says why; `GET /v1/gateways` shows what each decides by"))
+    let named = |name| {
+        let names = entries(value, name).iter().filter_map(Value::as_str);
+        names.collect::<Vec<_>>().join(", ")
+    };
+    let (behind, away) = (named("behind"), named("away"));
+    if behind.is_empty() {
+        let told = format!("it is in force, and these gateways are away: {away}");
+        return Err(Trouble::new(told).next(
+            "they hear it when they return; until then they serve as long as each target's lease lasts",
+        ));
+    }
+    let told = format!("it is in force, and these gateways do not decide by it yet: {behind}");
+    Err(Trouble::new(told).next("their log says why; `GET /v1/gateways` shows what each decides by"))
 }
 
 pub async fn list(list: Revocations) -> Result<Exit> {

@@ -118,7 +118,10 @@ pub async fn start(config: Config, validate: Arc<Validate>) -> Result<Running, E
         validate,
         store.clone(),
         audit.clone(),
-        config.resources.clone(),
+        snapshots::maker::From {
+            control: &config.name,
+            folder: config.resources.as_deref(),
+        },
         &limits,
     );
     let (snapshots, maker) = opened.await?;

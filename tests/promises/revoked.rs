@@ -122,7 +122,10 @@ fn a_revocation_outlives_every_restart_and_reaches_a_gateway_that_was_away() {
     world.until("the control plane has noticed", || {
         world.operators("/v1/gateways")["gateways"][0]["connected"] == false
     });
-    revoke(&world, &["workload", "all"]);
+    let told = world.postern(&["revoke", "workload", "all", "--reason", "a test"]);
+    assert_eq!(told.status.code(), Some(1), "it may still serve: {told:?}");
+    let told = String::from_utf8(told.stderr).unwrap();
+    assert!(told.contains("these gateways are away: gw"), "{told}");
     world.start_gateway();
     world.until_ready();
     refused(&world, &token);

@@ -20,6 +20,8 @@ const TRIES_MAX: usize = 4;
 pub enum Error {
     #[error("record {position} of the batch is not a record of this gateway and spool with its number")]
     NotItsRecord { position: usize },
+    #[error("record {position} of the batch is of a kind that only the control plane writes")]
+    NotAGateways { position: usize },
     #[error("a batch of {records} records is larger than `batch_records_max`")]
     TooManyRecords { records: usize },
     #[error("a batch of {bytes} bytes is larger than `batch_bytes_max`")]
@@ -109,8 +111,13 @@ impl Door {
                 number,
             };
             let record = Record::decode(bytes.as_slice()).ok();
-            if record.is_none_or(|record| RecordId::of(&record) != expected) {
-                return Err(Error::NotItsRecord { position });
+            let record = record.filter(|record| RecordId::of(record) == expected);
+            let record = record.ok_or(Error::NotItsRecord { position })?;
+            if matches!(
+                record.kind(),
+                Kind::SnapshotMade | Kind::Ordered | Kind::Revoked | Kind::Lifted
+            ) {
+                return Err(Error::NotAGateways { position });
             }
         }
         Ok(())

@@ -283,6 +283,7 @@ impl std::convert::From<BatchError> for Status {
         let message = error.to_string();
         match error {
             BatchError::NotItsRecord { .. }
+            | BatchError::NotAGateways { .. }
             | BatchError::TooManyRecords { .. }
             | BatchError::TooManyBytes { .. }
             | BatchError::RecordTooLarge { .. }

@@ -126,6 +126,14 @@ impl Gateways {
         self.behind(number)
     }
 
+    /// Those that are not here and were heard of since this moment, so that they may still serve.
+    pub fn away(&self, since_ms: i64) -> Vec<String> {
+        let known = self.lock();
+        let gone = known.values().map(|known| &known.gateway);
+        let gone = gone.filter(|gateway| !gateway.connected && gateway.heard_ms >= since_ms);
+        gone.map(|gateway| gateway.name.clone()).collect()
+    }
+
     fn behind(&self, number: u64) -> Vec<String> {
         let known = self.lock();
         let here = known

@@ -30,6 +30,7 @@ use axum::response::Response;
 use axum::routing::{get, post, put};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use tokio::sync::{Semaphore, mpsc};
@@ -155,11 +156,17 @@ impl Operators {
         let made = self.snapshots.change(change, author).await?;
         let wait = Duration::from_millis(self.limits.order_wait_ms);
         let behind = self.gateways.decide_by(made.number, wait).await;
+        let current = self.snapshots.current();
+        let leases = current.iter().flat_map(|current| &current.snapshot.targets);
+        let longest = leases.map(|target| i64::from(target.unheard_seconds_max)).max();
+        let since_ms = Timestamp::now().as_millisecond() - longest.unwrap_or(0).saturating_mul(1000);
+        let away = self.gateways.away(since_ms);
         let answer = json!({
             "snapshot": made.number,
             "new": made.is_new,
-            "complete": behind.is_empty(),
+            "complete": behind.is_empty() && away.is_empty(),
             "behind": behind,
+            "away": away,
         });
         Ok((made, answer))
     }

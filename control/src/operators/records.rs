@@ -7,7 +7,8 @@ use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse as _, Response};
 use postern_link::record::RecordId;
-use postern_link::wire::Kind;
+use postern_link::wire::{Kind, Record};
+use prost::Message as _;
 use serde_json::{Map, Value, json};
 use tokio::time::Instant;
 
@@ -95,7 +96,7 @@ pub async fn proof(
         .map_err(|_| Problem::bad_request(format!("`{id}` is not the id of a record")))?;
     let head = operators.audit.head();
     operators.store.caught_up(head.checkpoint.size).await?;
-    let judged = operators.store.record(parsed).await?;
+    let judged = operators.store.record(parsed.clone()).await?;
     let found = judged
         .map(|judged| judged.found)
         .filter(|found| found.index < head.checkpoint.size);
@@ -109,6 +110,13 @@ pub async fn proof(
     let proof = proof
         .await
         .map_err(|_| Problem::ours("the answer was given up"))??;
+    // The index said where it is, and the index can be changed.
+    let record = Record::decode(proof.record.as_slice()).ok();
+    if record.is_none_or(|record| RecordId::of(&record) != parsed) {
+        return Err(Problem::ours(
+            "the index names another record: run `postern audit verify`",
+        ));
+    }
     Ok((
         [(header::CONTENT_TYPE, "text/plain; charset=utf-8")],
         proof.to_text(),

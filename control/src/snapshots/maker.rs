@@ -1,6 +1,6 @@
 //! The only one who makes snapshots: takes one change after another, so that each sees what the last one made.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -47,23 +47,38 @@ pub struct Maker {
     revocations_max: usize,
 }
 
+/// Whose snapshots they are, and where their resources are read from; else operators apply them.
+#[derive(Clone, Copy, Debug)]
+pub struct From<'a> {
+    pub control: &'a str,
+    pub folder: Option<&'a Path>,
+}
+
 /// Gives the maker, with the newest snapshot that was ever made already in force.
 pub async fn open(
     key: Arc<SigningKey>,
     validate: Arc<Validate>,
     store: Store,
     audit: Audit,
-    folder: Option<PathBuf>,
+    from: From<'_>,
     limits: &Limits,
 ) -> Result<(Snapshots, Maker), store::Error> {
-    let recorded = recorded_number(&store, &audit).await?;
+    let recorded = recorded_number(from.control, &store, &audit).await?;
+    let kept = store.newest_snapshot().await?;
     if recorded > store.snapshot_number().await? {
+        // A lost store keeps nothing, and is no finding.
+        if kept.is_some()
+            && let Err(error) = audit.record(never_in_force(recorded)).await
+        {
+            tracing::error!(%error, recorded, "a snapshot was recorded and not kept, which could not be recorded");
+        }
         store.raise_snapshot_floor(recorded).await?;
     }
-    let current = store.newest_snapshot().await?.and_then(restored);
+    let current = kept.and_then(restored);
+    // A store that is older than the log has lost what was revoked since.
     let revoked = match &current {
-        Some(current) => current.snapshot.revoked.clone(),
-        None => revocations::restored(&store, &audit).await?,
+        Some(current) if current.snapshot.number >= recorded => current.snapshot.revoked.clone(),
+        Some(_) | None => revocations::restored(from.control, &store, &audit).await?,
     };
     let (asks, backlog) = mpsc::channel(ASKS_MAX);
     let current = watch::Sender::new(current.map(Arc::new));
@@ -85,7 +100,7 @@ pub async fn open(
         revoked,
         trouble,
         asks: backlog,
-        folder,
+        folder: from.folder.map(Path::to_owned),
         bytes_max: limits.snapshot_bytes_max,
         revocations_max: limits.revocations_max,
     };
@@ -93,9 +108,10 @@ pub async fn open(
 }
 
 /// The highest number that the log knows, which outlives a lost store.
-async fn recorded_number(store: &Store, audit: &Audit) -> Result<u64, store::Error> {
+async fn recorded_number(own: &str, store: &Store, audit: &Audit) -> Result<u64, store::Error> {
     let filter = Filter {
         kinds: vec![Kind::SnapshotMade],
+        gateway: Some(own.to_owned()),
         order: Order::NewestFirst,
         records_max: 1,
         ..Filter::default()
@@ -136,6 +152,9 @@ struct Draft {
 impl Maker {
     /// Makes changes until asked to stop.
     pub async fn run(mut self, mut stop: Stop) {
+        if let Err(error) = self.revoke_again().await {
+            tracing::error!(%error, "what the log says is revoked could not be put in force");
+        }
         loop {
             let ask = tokio::select! {
                 ask = self.asks.recv() => ask,
@@ -155,6 +174,26 @@ impl Maker {
                 None => return,
             }
         }
+    }
+
+    /// Puts in force what the log has revoked and the newest snapshot has not, after its store was lost or set back.
+    async fn revoke_again(&mut self) -> Result<(), Error> {
+        let current = self.current.borrow().clone();
+        let revoked = Arc::clone(&self.revoked.borrow());
+        let Some(current) = current.filter(|current| current.snapshot.revoked != *revoked) else {
+            return Ok(());
+        };
+        let draft = Draft {
+            snapshot: current.snapshot.clone(),
+            sources: Arc::clone(&current.sources),
+            author: Author {
+                name: "control plane".to_owned(),
+                reason: "the store was older than the log: its resources may be, too".to_owned(),
+            },
+            change: "revocations of the log".to_owned(),
+            records: Vec::new(),
+        };
+        self.publish(draft, revoked).await.map(drop)
     }
 
     async fn follow(&mut self, files: Result<Vec<File>, String>) -> Result<(), Error> {
@@ -242,7 +281,7 @@ impl Maker {
 
     async fn revoke(&mut self, of: Revoked, author: Author) -> Result<Made, Error> {
         let current = self.current.borrow().clone();
-        revocations::check(&of, current.as_ref().map(|current| &current.snapshot))?;
+        let of = revocations::check(of, current.as_ref().map(|current| &current.snapshot))?;
         let current = current.ok_or(Error::Stopping)?;
         let revoked = Arc::clone(&self.revoked.borrow());
         if let Some(known) = revoked.iter().find(|known| known.of == of) {
@@ -306,7 +345,7 @@ impl Maker {
         Ok(self.store.snapshot_number().await?.saturating_add(1))
     }
 
-    /// Keeps, records and hands out, in this order: what a gateway decides by is known before it does.
+    /// Records, keeps and hands out, in this order: nothing is ever in force that the log does not have.
     async fn publish(&mut self, draft: Draft, revoked: Arc<Vec<Revocation>>) -> Result<u64, Error> {
         let Draft {
             mut snapshot,
@@ -337,11 +376,14 @@ impl Maker {
             signature: Arc::new(signature),
             sources,
         };
-        self.store.keep_snapshot(kept.clone()).await?;
         for record in records.into_iter().chain([made]) {
             self.audit.record(record).await?;
         }
         let number = snapshot.number;
+        if let Err(error) = self.store.keep_snapshot(kept.clone()).await {
+            self.audit.record(never_in_force(number)).await?;
+            return Err(error.into());
+        }
         tracing::info!(number, "a new snapshot is in force");
         self.revoked.send_replace(revoked);
         self.current.send_replace(Some(Arc::new(Current {
@@ -387,6 +429,16 @@ fn is_same(present: &Snapshot, read: &Snapshot) -> bool {
         ..read.clone()
     };
     read == *present
+}
+
+/// The record that a snapshot, whose record is there, was not kept: its number is taken, and nobody decided by it.
+fn never_in_force(number: u64) -> Record {
+    Record {
+        time_us: Timestamp::now().as_microsecond(),
+        kind: Kind::Finding.into(),
+        message: format!("snapshot {number} was recorded and could not be kept: it was never in force"),
+        ..Record::default()
+    }
 }
 
 /// The record of a snapshot.

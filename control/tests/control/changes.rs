@@ -3,13 +3,14 @@
 use hyper::StatusCode;
 use postern_control::config::Limits;
 use postern_link::snapshot::{Revoked, Snapshot};
-use postern_link::wire::Health;
 use postern_link::wire::from_control::Message as To;
 use postern_link::wire::from_gateway::Message as From;
+use postern_link::wire::{Health, Kind};
+use prost::Message as _;
 use serde_json::{Value, json};
 use std::sync::Arc;
 
-use crate::support::{Gateway, House, RESOURCES};
+use crate::support::{Gateway, House, RESOURCES, statement};
 
 /// A house whose resources are applied.
 async fn house() -> House {
@@ -34,6 +35,23 @@ async fn apply(house: &House, given: &[(&str, &str)], reason: &str) -> (StatusCo
 async fn revoke(house: &House, of: Value, reason: &str) -> (StatusCode, Value) {
     let body = json!({ "of": of, "reason": reason });
     house.tell("/v1/revocations", &body.to_string()).await
+}
+
+const STORE: [&str; 3] = ["index.sqlite", "index.sqlite-wal", "index.sqlite-shm"];
+
+/// The files of a closed house's store, those that there are.
+fn store(house: &House) -> [Option<Vec<u8>>; 3] {
+    STORE.map(|name| std::fs::read(house.folder.path().join("data").join(name)).ok())
+}
+
+fn set_back(house: &House, files: &[Option<Vec<u8>>; 3]) {
+    for (name, file) in STORE.iter().zip(files) {
+        let path = house.folder.path().join("data").join(name);
+        let _ = std::fs::remove_file(&path);
+        if let Some(file) = file {
+            std::fs::write(path, file).unwrap();
+        }
+    }
 }
 
 /// The next snapshot that a gateway is sent, which it then says it decides by.
@@ -62,7 +80,7 @@ async fn what_is_applied_is_in_force_at_every_gateway_when_it_is_answered() {
     assert_eq!(status, StatusCode::OK, "{answer}");
     assert_eq!(
         answer,
-        json!({ "snapshot": 1, "new": true, "complete": true, "behind": [] })
+        json!({ "snapshot": 1, "new": true, "complete": true, "behind": [], "away": [] })
     );
     assert_eq!(
         (heard.number, heard.policies[0].name.as_str()),
@@ -336,6 +354,10 @@ async fn what_nobody_is_called_cannot_be_revoked() {
         json!({ "run": { "issuer": "github", "run_id": "1" } }),
         json!({ "key": { "issuer": "github", "key_id": "1" } }),
         json!({ "certificate": { "trust_domain": "example.com", "serial": "1" } }),
+        json!({ "certificate": { "trust_domain": "example.org", "serial": "1234 (0x4d2)" } }),
+        json!({ "certificate": { "trust_domain": "example.org", "serial": "" } }),
+        json!({ "session": "0190" }),
+        json!({ "session": "" }),
     ] {
         let (status, told) = revoke(&house, of.clone(), "why").await;
         assert_eq!(status, StatusCode::NOT_FOUND, "{of}: {told}");
@@ -352,10 +374,63 @@ async fn what_nobody_is_called_cannot_be_revoked() {
     for of in [
         json!({ "issuer": "example.org" }),
         json!({ "certificate": { "trust_domain": "example.org", "serial": "0a:1b" } }),
-        json!({ "session": "0190" }),
+        json!({ "session": "01907C6E-0000-7000-8000-0123456789ab" }),
     ] {
         let (status, told) = revoke(&house, of.clone(), "why").await;
         assert_eq!(status, StatusCode::CREATED, "{of}: {told}");
+    }
+    // In whatever way it is written, it is compared in one.
+    revoke(&house, json!({ "network": "::ffff:198.51.100.0/120" }), "why").await;
+    let held: Vec<Value> = house.good("/v1/revocations").await["revocations"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| one["of"].clone())
+        .collect();
+    assert_eq!(
+        held,
+        [
+            json!({ "issuer": "example.org" }),
+            json!({ "certificate": { "trust_domain": "example.org", "serial": "0a1b" } }),
+            json!({ "session": "01907c6e00007000800001234567 89ab".replace(' ', "") }),
+            json!({ "network": "198.51.100.0/24" }),
+        ]
+    );
+}
+
+#[tokio::test]
+async fn a_store_that_was_set_back_lets_nobody_in_again_that_was_revoked_since() {
+    let mut house = house().await;
+    apply(&house, &[("report.yaml", RESOURCES)], "one").await;
+    house.close().await;
+    let backup = store(&house);
+    house.open().await.unwrap();
+    revoke(&house, json!({ "workload": "report" }), "it ran away").await;
+    house.close().await;
+    set_back(&house, &backup);
+    house.open().await.unwrap();
+    let mut changes = house.running().snapshots().changes();
+    let current = changes.wait_for(|current| current.as_ref().unwrap().snapshot.number == 3);
+    let current = current.await.unwrap().clone().unwrap();
+    assert_eq!(current.snapshot.revoked[0].of, Revoked::Workload("report".into()));
+}
+
+#[tokio::test]
+async fn no_gateway_writes_what_only_the_control_plane_does() {
+    let house = house().await;
+    for kind in [Kind::SnapshotMade, Kind::Ordered, Kind::Revoked, Kind::Lifted] {
+        let mut gateway = house.gateway("gw-1").await;
+        let mut record = statement("gw-1", 7, 1);
+        record.kind = kind.into();
+        record.policy_epoch = u64::MAX;
+        let refused = gateway
+            .send(7, 1, vec![record.encode_to_vec()])
+            .await
+            .unwrap_err();
+        assert!(
+            refused.message().contains("only the control plane writes"),
+            "{refused:?}"
+        );
     }
 }
 
@@ -368,8 +443,18 @@ async fn there_are_at_most_revocations_max() {
     house.follows_folder = false;
     house.open().await.unwrap();
     apply(&house, &[("report.yaml", RESOURCES)], "why").await;
-    let (_, first) = revoke(&house, json!({ "session": "01" }), "why").await;
-    let (status, told) = revoke(&house, json!({ "session": "02" }), "why").await;
+    let (_, first) = revoke(
+        &house,
+        json!({ "session": "01010101010101010101010101010101" }),
+        "why",
+    )
+    .await;
+    let (status, told) = revoke(
+        &house,
+        json!({ "session": "02020202020202020202020202020202" }),
+        "why",
+    )
+    .await;
     assert_eq!(status, StatusCode::CONFLICT, "{told}");
     let path = format!(
         "/v1/revocations/{}/lift",
@@ -377,7 +462,13 @@ async fn there_are_at_most_revocations_max() {
     );
     house.tell(&path, r#"{"reason": "room"}"#).await;
     assert_eq!(
-        revoke(&house, json!({ "session": "02" }), "why").await.0,
+        revoke(
+            &house,
+            json!({ "session": "02020202020202020202020202020202" }),
+            "why"
+        )
+        .await
+        .0,
         StatusCode::CREATED
     );
 }
@@ -439,4 +530,35 @@ async fn the_figures_say_who_follows_and_what_holds_and_only_to_operators() {
         assert!(text.lines().any(|shown| shown == line), "{line}: {text}");
     }
     drop(gateway);
+}
+
+#[tokio::test]
+async fn a_snapshot_that_was_recorded_and_not_kept_is_told_once_and_its_number_is_not_given_again() {
+    let mut house = house().await;
+    apply(&house, &[("report.yaml", RESOURCES)], "one").await;
+    house.close().await;
+    // The store as it was before a crash between the record and the keeping of snapshot 2.
+    let before = store(&house);
+    house.open().await.unwrap();
+    apply(&house, &[("a.cedar", "// two")], "two").await;
+    house.close().await;
+    set_back(&house, &before);
+    for _ in 0..2 {
+        house.open().await.unwrap();
+        assert_eq!(house.good("/v1/resources").await["snapshot"], 1);
+        let found = house.good("/v1/records?kind=finding").await;
+        let found = found["records"].as_array().unwrap();
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert!(
+            found[0]["message"]
+                .as_str()
+                .unwrap()
+                .starts_with("snapshot 2 was recorded"),
+            "{found:?}"
+        );
+        house.close().await;
+    }
+    house.open().await.unwrap();
+    let (_, answer) = apply(&house, &[("a.cedar", "// three")], "three").await;
+    assert_eq!(answer["snapshot"], 3);
 }

@@ -5,6 +5,7 @@
 
 pub mod witness;
 
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
@@ -136,7 +137,7 @@ impl Control {
         Ok(snapshot)
     }
 
-    /// Keeps an accepted snapshot for the next start; an older one is never taken again.
+    /// Says that a snapshot is in force, and keeps it for the next start; an older one is never taken again.
     pub fn accept(&self, signed: &SignedSnapshot, number: u64) -> Result<(), Error> {
         self.highest.fetch_max(number, Ordering::Relaxed);
         let wrong = |error| Error::File(self.snapshot_file.clone(), error);
@@ -145,7 +146,9 @@ impl Control {
             "snapshot": BASE64_STANDARD.encode(&signed.snapshot),
             "signature": BASE64_STANDARD.encode(&signed.signature),
         });
-        std::fs::write(&new, kept.to_string()).map_err(wrong)?;
+        let mut file = std::fs::File::create(&new).map_err(wrong)?;
+        let written = file.write_all(kept.to_string().as_bytes());
+        written.and_then(|()| file.sync_data()).map_err(wrong)?;
         std::fs::rename(&new, &self.snapshot_file).map_err(wrong)
     }
 

@@ -158,6 +158,10 @@ impl KeySet {
 }
 
 impl Key {
+    pub(super) fn id(&self) -> Option<&str> {
+        self.id.as_deref()
+    }
+
     fn read(key: &Object) -> Option<Key> {
         let text = |name: &str| key.get(name).and_then(Value::as_str);
         if key.get("use").is_some_and(|usage| usage.as_str() != Some("sig")) {

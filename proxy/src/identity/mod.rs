@@ -199,6 +199,9 @@ impl Identities {
             known: known.number,
             bundles: bundles.number,
         };
+        if known.value.is_network_revoked(source) {
+            return Err(Error::NetworkRevoked);
+        }
         let Some(issuer) = known.value.issuer_on(&verified.terms) else {
             return Err(Error::Token {
                 issuer: None,
@@ -314,7 +317,12 @@ impl Identities {
         {
             return Err(refused(TokenError::Signature));
         }
-        let key_id = unverified.key_id.clone();
+        // The key's own name: who has stolen it may leave it out of the token.
+        let key_id = chosen
+            .key
+            .id()
+            .or(unverified.key_id.as_deref())
+            .map(str::to_owned);
         let claims = unverified
             .into_claims(&issuer.terms, &self.limits, now_ms)
             .map_err(refused)?;

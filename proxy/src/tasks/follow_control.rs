@@ -272,12 +272,15 @@ pub fn take_snapshot(
     let present = shared.rules.load();
     let targets_changed = present.snapshot.targets != snapshot.targets;
     let rules = present.follow(snapshot)?;
-    control.accept(signed, number).map_err(told)?;
     shared.identities.set_known(rules.known.clone());
     shared.rules.store(Arc::new(rules));
     if targets_changed {
         postgres.catalogues.forget();
     }
     look(shared);
+    // What is in force must not wait for a disk: what was revoked stays out until the next start at least.
+    if let Err(error) = control.accept(signed, number) {
+        tracing::error!(%error, number, "a snapshot is in force and could not be kept for the next start");
+    }
     Ok(number)
 }
