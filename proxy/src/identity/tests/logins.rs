@@ -56,6 +56,12 @@ impl Ci {
 
     /// A token of five minutes, with a change to its claims.
     pub(super) fn token_with(&self, change: impl FnOnce(&mut Value)) -> String {
+        let mut all = self.claims();
+        change(&mut all);
+        self.signer.token(&all)
+    }
+
+    fn claims(&self) -> Value {
         let mut all = self.own.clone();
         let registered = claims(&self.server.issuer(), NOW_MS);
         let subject = all["sub"].clone();
@@ -63,8 +69,7 @@ impl Ci {
             .unwrap()
             .extend(registered.as_object().unwrap().clone());
         all["sub"] = subject;
-        change(&mut all);
-        self.signer.token(&all)
+        all
     }
 
     pub(super) fn token(&self) -> String {
@@ -267,6 +272,23 @@ async fn what_is_revoked_lets_nobody_in_and_nothing_beside_it_is() {
         ci.identities.by_certificate(&[], mapped, NOW_MS),
         Err(Error::NetworkRevoked)
     ));
+}
+
+#[tokio::test]
+async fn a_revoked_key_opens_no_door_by_leaving_its_name_out() {
+    let ci = Ci::github().await;
+    let nameless = ci.signer.token_without_key_id(&ci.claims());
+    ci.knows_workload(deploy());
+    assert_eq!(ci.code(&nameless).await, None, "there is only one key");
+    let key = Revoked::Key {
+        issuer: "ci".into(),
+        key_id: "1".into(),
+    };
+    ci.knows(&Snapshot {
+        revoked: vec![revoked(key)],
+        ..snapshot(vec![ci.issuer()], vec![deploy()])
+    });
+    assert_eq!(ci.code(&nameless).await, Some("revoked"));
 }
 
 #[tokio::test]

@@ -144,6 +144,11 @@ impl Signer {
         self.token_with(&json!({"alg": "RS256", "kid": self.id}), claims)
     }
 
+    /// As who has stolen the key may write it.
+    pub(super) fn token_without_key_id(&self, claims: &Value) -> String {
+        self.token_with(&json!({"alg": self.algorithm(), "typ": "JWT"}), claims)
+    }
+
     fn token_with(&self, header: &Value, claims: &Value) -> String {
         self.signed(&header.to_string(), &claims.to_string())
     }
