@@ -370,17 +370,21 @@ pub struct Apply {
 pub struct Diff {
     #[arg(short, long, value_name = "FOLDER")]
     pub folder: PathBuf,
-    /// Against an older snapshot instead of the one in force.
-    #[arg(long, value_name = "NUMBER")]
-    pub snapshot: Option<u64>,
     #[command(flatten)]
-    pub operators: Operators,
+    pub present: InForce,
 }
 
 #[derive(Debug, Args)]
 pub struct Export {
     /// An empty folder, or one that is made.
     pub folder: PathBuf,
+    #[command(flatten)]
+    pub present: InForce,
+}
+
+/// The resources that are in force.
+#[derive(Debug, Args)]
+pub struct InForce {
     /// An older snapshot instead of the one in force.
     #[arg(long, value_name = "NUMBER")]
     pub snapshot: Option<u64>,

@@ -1,4 +1,4 @@
-//! Resources in force: to put a folder in, to see what that would change, to get them out, and to go back.
+//! What is in force: to change it at all gateways; to put a folder in, to see what that would change, to get them out, and to go back.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -9,14 +9,56 @@ use postern_link::resources::File;
 use serde_json::{Value, json};
 use similar::TextDiff;
 
-use crate::arguments::{Apply, Diff, Export, Operators, Snapshots, SnapshotsCommand, SnapshotsList};
+use crate::arguments::{Apply, Because, Diff, Export, InForce, Snapshots, SnapshotsCommand, SnapshotsList};
 use crate::door::{SLOW_ANSWER_TIMEOUT, with_query};
 use crate::explain::door;
 use crate::output::{self, Format, Table, escape_lines, text_of};
 use crate::resources;
-use crate::revocations::{change, followed, made};
 use crate::sessions::{entries, seconds};
 use crate::trouble::{Exit, Result, Trouble};
+
+/// Asks for a change, and says whether every gateway follows it.
+pub async fn change(path: &str, body: &Value, because: &Because) -> Result<Exit> {
+    let door = door(&because.operators)?;
+    let value = door.post(path, Some(body), SLOW_ANSWER_TIMEOUT).await?.json()?;
+    output::print_as(Format::from(because.output), &value, || made(&value), &[])?;
+    followed(&value)
+}
+
+/// What became of a change, in a line.
+fn made(value: &Value) -> String {
+    let number = text_of(value, "snapshot");
+    let is_new = value.get("new").and_then(Value::as_bool).unwrap_or(false);
+    let id = value
+        .get("revocation")
+        .map(|revocation| text_of(revocation, "id"));
+    match (id, is_new) {
+        (Some(id), true) => format!("{id}, in force with snapshot {number}\n"),
+        (Some(id), false) => format!("{id}, in force already\n"),
+        (None, true) => format!("in force with snapshot {number}\n"),
+        (None, false) => format!("in force already, with snapshot {number}\n"),
+    }
+}
+
+/// A change that some connected gateway does not follow yet is no success.
+fn followed(value: &Value) -> Result<Exit> {
+    if value.get("complete").and_then(Value::as_bool) == Some(true) {
+        return Ok(Exit::Success);
+    }
+    let named = |name| {
+        let names = entries(value, name).iter().filter_map(Value::as_str);
+        names.collect::<Vec<_>>().join(", ")
+    };
+    let (behind, away) = (named("behind"), named("away"));
+    if behind.is_empty() {
+        let told = format!("it is in force, and these gateways are away: {away}");
+        return Err(Trouble::new(told).next(
+            "they hear it when they return; until then they serve as long as each target's lease lasts",
+        ));
+    }
+    let told = format!("it is in force, and these gateways do not decide by it yet: {behind}");
+    Err(Trouble::new(told).next("their log says why; `GET /v1/gateways` shows what each decides by"))
+}
 
 pub async fn apply(apply: Apply) -> Result<Exit> {
     let files = resources::files(&apply.folder)?;
@@ -46,7 +88,7 @@ fn would_hold(counts: &Value) -> String {
 
 pub async fn diff(diff: Diff) -> Result<Exit> {
     let wanted = resources::files(&diff.folder)?;
-    let present = in_force(&diff.operators, diff.snapshot).await?;
+    let present = in_force(&diff.present).await?;
     let text = differences(&present, &wanted);
     output::print(&text)?;
     Ok(if text.is_empty() {
@@ -87,7 +129,7 @@ pub async fn export(export: Export) -> Result<Exit> {
         let trouble = Trouble::new(format!("`{}` is not empty", folder.display()));
         return Err(trouble.next("name another: nothing is written over"));
     }
-    let files = in_force(&export.operators, export.snapshot).await?;
+    let files = in_force(&export.present).await?;
     for file in &files {
         let name = Path::new(&file.name);
         // The control plane takes no other names; a control plane that was taken may say any.
@@ -108,12 +150,12 @@ pub async fn export(export: Export) -> Result<Exit> {
 }
 
 /// The files that are in force, or were with an older snapshot.
-async fn in_force(operators: &Operators, snapshot: Option<u64>) -> Result<Vec<File>> {
-    let path = match snapshot {
+async fn in_force(present: &InForce) -> Result<Vec<File>> {
+    let path = match present.snapshot {
         Some(number) => format!("/v1/snapshots/{number}"),
         None => "/v1/resources".to_owned(),
     };
-    let value = door(operators)?.get(&path).await?.json()?;
+    let value = door(&present.operators)?.get(&path).await?.json()?;
     let files = value.get("files").cloned().unwrap_or_default();
     serde_json::from_value(files).map_err(|error| Trouble::new("the answer holds no files").because(&error))
 }
@@ -183,5 +225,12 @@ mod tests {
         }
         assert!(!shown.contains("same.yaml"), "{shown}");
         assert_eq!(differences(&wanted, &wanted), "");
+    }
+
+    #[test]
+    fn a_change_that_a_gateway_does_not_follow_is_no_success() {
+        let behind = json!({ "complete": false, "behind": ["gw-1"] });
+        assert!(followed(&behind).unwrap_err().to_string().contains("gw-1"));
+        assert_eq!(followed(&json!({ "complete": true })).unwrap(), Exit::Success);
     }
 }

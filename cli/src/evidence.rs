@@ -6,7 +6,7 @@ use std::path::Path;
 use postern_control::audit::export::record as record_as_json;
 use postern_control::audit::note::{Checkpoint, Verifier};
 use postern_control::audit::proof::Proof;
-use postern_control::audit::verify::{Elsewhere, Report, verify as verify_folder};
+use postern_control::audit::verify::{Elsewhere, verify as verify_folder};
 use serde_json::{Value, json};
 
 use crate::arguments::{AuditProve, AuditVerify};
@@ -33,7 +33,7 @@ pub async fn verify(verify: AuditVerify) -> Result<Exit> {
                     .because(&error)
                     .next("name the folder `audit` of the control plane's data")
             })?;
-            told(&report)
+            report.to_json()
         }
         _ => door(&verify.operators)?
             .post("/v1/audit/verify", None, SLOW_ANSWER_TIMEOUT)
@@ -92,27 +92,6 @@ pub async fn prove(prove: AuditProve) -> Result<Exit> {
     let text = answer.text()?;
     output::print(&text)?;
     Ok(Exit::Success)
-}
-
-fn told(report: &Report) -> Value {
-    let root: String = report.root.iter().map(|byte| format!("{byte:02x}")).collect();
-    let wrong: Vec<Value> = report
-        .wrong
-        .iter()
-        .map(|wrong| json!({ "text": wrong.to_string() }))
-        .collect();
-    json!({
-        "good": report.is_good(),
-        "records": report.records,
-        "segments": report.segments,
-        "checkpoints": report.checkpoints,
-        "tiles": report.tiles,
-        "spools": report.spools,
-        "root": root,
-        "wrong": wrong,
-        "wrong_unlisted": report.wrong_unlisted,
-        "unproven": report.unproven,
-    })
 }
 
 fn report(value: &Value) -> String {

@@ -2,12 +2,13 @@
 
 use serde_json::{Value, json};
 
-use crate::arguments::{Because, Lift, Revocations, Revoke};
-use crate::door::{SLOW_ANSWER_TIMEOUT, encode};
+use crate::arguments::{Lift, Revocations, Revoke};
+use crate::changes::change;
+use crate::door::encode;
 use crate::explain::door;
-use crate::output::{self, Format, Table, text_of};
+use crate::output::{self, Table, text_of};
 use crate::sessions::{entries, seconds};
-use crate::trouble::{Exit, Result, Trouble};
+use crate::trouble::{Exit, Result};
 
 pub async fn revoke(revoke: Revoke) -> Result<Exit> {
     let (of, because) = match revoke {
@@ -43,49 +44,6 @@ pub async fn lift(lift: Lift) -> Result<Exit> {
     let body = json!({ "reason": lift.because.reason });
     let path = format!("/v1/revocations/{}/lift", encode(&lift.revocation));
     change(&path, &body, &lift.because).await
-}
-
-/// Asks for a change, and says whether every gateway follows it.
-pub async fn change(path: &str, body: &Value, because: &Because) -> Result<Exit> {
-    let door = door(&because.operators)?;
-    let value = door.post(path, Some(body), SLOW_ANSWER_TIMEOUT).await?.json()?;
-    output::print_as(Format::from(because.output), &value, || made(&value), &[])?;
-    followed(&value)
-}
-
-/// What became of a change, in a line.
-pub fn made(value: &Value) -> String {
-    let number = text_of(value, "snapshot");
-    let is_new = value.get("new").and_then(Value::as_bool).unwrap_or(false);
-    let id = value
-        .get("revocation")
-        .map(|revocation| text_of(revocation, "id"));
-    match (id, is_new) {
-        (Some(id), true) => format!("{id}, in force with snapshot {number}\n"),
-        (Some(id), false) => format!("{id}, in force already\n"),
-        (None, true) => format!("in force with snapshot {number}\n"),
-        (None, false) => format!("in force already, with snapshot {number}\n"),
-    }
-}
-
-/// A change that some connected gateway does not follow yet is no success.
-pub fn followed(value: &Value) -> Result<Exit> {
-    if value.get("complete").and_then(Value::as_bool) == Some(true) {
-        return Ok(Exit::Success);
-    }
-    let named = |name| {
-        let names = entries(value, name).iter().filter_map(Value::as_str);
-        names.collect::<Vec<_>>().join(", ")
-    };
-    let (behind, away) = (named("behind"), named("away"));
-    if behind.is_empty() {
-        let told = format!("it is in force, and these gateways are away: {away}");
-        return Err(Trouble::new(told).next(
-            "they hear it when they return; until then they serve as long as each target's lease lasts",
-        ));
-    }
-    let told = format!("it is in force, and these gateways do not decide by it yet: {behind}");
-    Err(Trouble::new(told).next("their log says why; `GET /v1/gateways` shows what each decides by"))
 }
 
 pub async fn list(list: Revocations) -> Result<Exit> {
@@ -138,12 +96,5 @@ mod tests {
             "{shown}"
         );
         assert_eq!(table(&[]), "nothing is revoked\n");
-    }
-
-    #[test]
-    fn a_change_that_a_gateway_does_not_follow_is_no_success() {
-        let behind = json!({ "complete": false, "behind": ["gw-1"] });
-        assert!(followed(&behind).unwrap_err().to_string().contains("gw-1"));
-        assert_eq!(followed(&json!({ "complete": true })).unwrap(), Exit::Success);
     }
 }

@@ -24,6 +24,30 @@ pub struct Snapshot {
     pub revoked: Vec<Revocation>,
 }
 
+impl Snapshot {
+    /// Whether both say the same but for what was done to them: their numbers, times and revocations.
+    pub fn has_same_resources(&self, other: &Snapshot) -> bool {
+        // Named one by one, so that a new field is thought of here.
+        let Snapshot {
+            number: _,
+            made_at_ms: _,
+            revoked: _,
+            workloads,
+            targets,
+            issuers,
+            grants,
+            policies,
+            rehearsed,
+        } = self;
+        *workloads == other.workloads
+            && *targets == other.targets
+            && *issuers == other.issuers
+            && *grants == other.grants
+            && *policies == other.policies
+            && *rehearsed == other.rehearsed
+    }
+}
+
 /// One policy file, as its author wrote it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

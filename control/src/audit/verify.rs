@@ -7,9 +7,12 @@ use std::fmt;
 use std::io;
 use std::path::Path;
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use postern_link::record::RecordId;
 use postern_link::wire::Record;
 use prost::Message as _;
+use serde_json::{Value, json};
 
 use super::checkpoints;
 use super::note::{Checkpoint, Verifier};
@@ -69,6 +72,33 @@ pub struct Report {
 impl Report {
     pub fn is_good(&self) -> bool {
         self.wrong.is_empty()
+    }
+
+    /// As the doors and the command line tell it.
+    pub fn to_json(&self) -> Value {
+        let wrong = self.wrong.iter().map(|wrong| {
+            json!({
+                "record": wrong.record,
+                "id": wrong.id.as_ref().map(ToString::to_string),
+                "segment": wrong.segment,
+                "offset": wrong.offset,
+                "what": wrong.what,
+                "text": wrong.to_string(),
+            })
+        });
+        json!({
+            "good": self.is_good(),
+            "records": self.records,
+            "segments": self.segments,
+            "checkpoints": self.checkpoints,
+            "tiles": self.tiles,
+            "spools": self.spools,
+            // As checkpoints have it.
+            "root": BASE64_STANDARD.encode(self.root),
+            "wrong": wrong.collect::<Vec<_>>(),
+            "wrong_unlisted": self.wrong_unlisted,
+            "unproven": self.unproven,
+        })
     }
 
     fn add(&mut self, wrong: Wrong) {

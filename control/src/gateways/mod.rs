@@ -52,7 +52,7 @@ pub struct Gateway {
 #[derive(Debug, Default)]
 pub struct Gateways {
     known: Mutex<BTreeMap<String, Known>>,
-    /// Counts what is heard of any.
+    /// Counts what any says of itself, and those that go.
     news: watch::Sender<u64>,
 }
 
@@ -134,6 +134,11 @@ impl Gateways {
         gone.map(|gateway| gateway.name.clone()).collect()
     }
 
+    /// Wakes those who wait for gateways to follow.
+    fn tell(&self) {
+        self.news.send_modify(|news| *news = news.wrapping_add(1));
+    }
+
     fn behind(&self, number: u64) -> Vec<String> {
         let known = self.lock();
         let here = known
@@ -165,9 +170,9 @@ impl Place {
             known.gateway.heard_ms = Timestamp::now().as_millisecond();
             known.gateway.health = health.or(known.gateway.health);
         }
-        self.gateways
-            .news
-            .send_modify(|news| *news = news.wrapping_add(1));
+        if health.is_some() {
+            self.gateways.tell();
+        }
     }
 }
 
@@ -178,9 +183,7 @@ impl Drop for Place {
         {
             known.gateway.connected = false;
         }
-        self.gateways
-            .news
-            .send_modify(|news| *news = news.wrapping_add(1));
+        self.gateways.tell();
     }
 }
 

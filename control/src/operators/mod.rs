@@ -31,6 +31,7 @@ use axum::routing::{get, post, put};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use jiff::Timestamp;
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use tokio::sync::{Semaphore, mpsc};
@@ -122,6 +123,20 @@ fn read_body<T: DeserializeOwned>(body: Result<Bytes, BytesRejection>, shape: &s
             error.column()
         ))
     })
+}
+
+/// What is asked with a reason and nothing else.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Because {
+    reason: String,
+}
+
+impl Because {
+    fn read(body: Result<Bytes, BytesRejection>) -> Result<String, Problem> {
+        let Because { reason } = read_body(body, "an object with `reason`")?;
+        Ok(reason)
+    }
 }
 
 /// Why someone does something; it is recorded.

@@ -9,9 +9,9 @@ use postern_link::snapshot::{Revocation, Revoked};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::Operators;
 use super::parameters::{Id, Parameters};
 use super::problem::Problem;
+use super::{Because, Operators};
 use crate::audit::export::time;
 use crate::snapshots::{Change, Made};
 
@@ -51,20 +51,13 @@ pub async fn revoke(
     Ok((status, Json(with_revocation(made, answer))))
 }
 
-/// What `POST /v1/revocations/{id}/lift` takes.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Lift {
-    reason: String,
-}
-
 /// `POST /v1/revocations/{id}/lift`
 pub async fn lift(
     State(operators): State<Operators>,
     Id(id): Id,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Json<Value>, Problem> {
-    let Lift { reason } = super::read_body(body, "an object with `reason`")?;
+    let reason = Because::read(body)?;
     let (made, answer) = operators.change(Change::Lift(id), reason).await?;
     Ok(Json(with_revocation(made, answer)))
 }

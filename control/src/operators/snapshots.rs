@@ -4,12 +4,11 @@ use axum::Json;
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::extract::rejection::BytesRejection;
-use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::Operators;
 use super::parameters::{Id, Parameters};
 use super::problem::Problem;
+use super::{Because, Operators};
 use crate::audit::export::time;
 use crate::snapshots::Change;
 use crate::store::snapshots::{Kept, Version};
@@ -59,20 +58,13 @@ pub async fn one(
     Ok(Json(answer))
 }
 
-/// What `POST /v1/snapshots/{number}/restore` takes.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Restore {
-    reason: String,
-}
-
 /// `POST /v1/snapshots/{number}/restore`: its files are applied again, as a new snapshot. What is revoked stays so.
 pub async fn restore(
     State(operators): State<Operators>,
     Id(number): Id,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Json<Value>, Problem> {
-    let Restore { reason } = super::read_body(body, "an object with `reason`")?;
+    let reason = Because::read(body)?;
     let kept = operators.kept(&number).await?;
     if kept.sources.files.is_empty() {
         return Err(Problem::conflict(format!(

@@ -43,6 +43,8 @@ pub struct Maker {
     asks: mpsc::Receiver<Ask>,
     /// Where resources are read from; else operators apply them.
     folder: Option<PathBuf>,
+    /// The highest number that was tried here, in force or not: the log may have it.
+    taken: u64,
     bytes_max: usize,
     revocations_max: usize,
 }
@@ -101,6 +103,7 @@ pub async fn open(
         trouble,
         asks: backlog,
         folder: from.folder.map(Path::to_owned),
+        taken: recorded,
         bytes_max: limits.snapshot_bytes_max,
         revocations_max: limits.revocations_max,
     };
@@ -145,8 +148,8 @@ struct Draft {
     author: Author,
     /// What is other than before, in a few words.
     change: String,
-    /// Recorded beside the snapshot.
-    records: Vec<Record>,
+    /// Recorded with the snapshot, before it is in force.
+    also: Option<Record>,
 }
 
 impl Maker {
@@ -191,7 +194,7 @@ impl Maker {
                 reason: "the store was older than the log: its resources may be, too".to_owned(),
             },
             change: "revocations of the log".to_owned(),
-            records: Vec::new(),
+            also: None,
         };
         self.publish(draft, revoked).await.map(drop)
     }
@@ -255,7 +258,8 @@ impl Maker {
         let present = self.current.borrow().clone();
         if let Some(present) = present
             && present.sources.digest == sources.digest
-            && is_same(&present.snapshot, &snapshot)
+            // The same files may say more to a later version.
+            && present.snapshot.has_same_resources(&snapshot)
         {
             return Ok(Made {
                 number: present.snapshot.number,
@@ -268,7 +272,7 @@ impl Maker {
             snapshot,
             sources: Arc::new(sources),
             author,
-            records: Vec::new(),
+            also: None,
         };
         let revoked = Arc::clone(&self.revoked.borrow());
         let number = self.publish(draft, revoked).await?;
@@ -306,7 +310,7 @@ impl Maker {
             snapshot: current.snapshot.clone(),
             sources: Arc::clone(&current.sources),
             author,
-            records: vec![revocations::record(&revocation)],
+            also: Some(revocations::record(&revocation)),
         };
         let revoked = revoked.iter().cloned().chain([revocation.clone()]).collect();
         let number = self.publish(draft, Arc::new(revoked)).await?;
@@ -326,14 +330,19 @@ impl Maker {
             .ok_or_else(unknown)?;
         let revocation = revoked.remove(place);
         let current = self.current.borrow().clone().ok_or_else(unknown)?;
+        let lifted = revocations::lifted(&revocation, &author);
         let draft = Draft {
             change: format!("lifted {}", in_words(&revocation.of)),
             snapshot: current.snapshot.clone(),
             sources: Arc::clone(&current.sources),
-            records: vec![revocations::lifted(&revocation, &author)],
             author,
+            also: None,
         };
         let number = self.publish(draft, Arc::new(revoked)).await?;
+        // Only now: a lost store must not be told of an end that never came. The snapshot's own record says it too.
+        if let Err(error) = self.audit.record(lifted).await {
+            tracing::error!(%error, id, "the end of a revocation is in force and could not be recorded by itself");
+        }
         Ok(Made {
             number,
             is_new: true,
@@ -342,7 +351,8 @@ impl Maker {
     }
 
     async fn next_number(&self) -> Result<u64, Error> {
-        Ok(self.store.snapshot_number().await?.saturating_add(1))
+        let kept = self.store.snapshot_number().await?;
+        Ok(kept.max(self.taken).saturating_add(1))
     }
 
     /// Records, keeps and hands out, in this order: nothing is ever in force that the log does not have.
@@ -352,7 +362,7 @@ impl Maker {
             sources,
             author,
             change,
-            records,
+            also,
         } = draft;
         snapshot.number = self.next_number().await?;
         snapshot.made_at_ms = Timestamp::now().as_millisecond();
@@ -376,13 +386,15 @@ impl Maker {
             signature: Arc::new(signature),
             sources,
         };
-        for record in records.into_iter().chain([made]) {
-            self.audit.record(record).await?;
-        }
         let number = snapshot.number;
-        if let Err(error) = self.store.keep_snapshot(kept.clone()).await {
-            self.audit.record(never_in_force(number)).await?;
-            return Err(error.into());
+        self.taken = number;
+        self.audit.record(made).await?;
+        if let Err(error) = self.keep(also, &kept).await {
+            // The next start says it again where the log is what failed.
+            if let Err(unrecorded) = self.audit.record(never_in_force(number)).await {
+                tracing::error!(%unrecorded, number, "a snapshot that is recorded was not kept");
+            }
+            return Err(error);
         }
         tracing::info!(number, "a new snapshot is in force");
         self.revoked.send_replace(revoked);
@@ -392,6 +404,13 @@ impl Maker {
             sources: kept.sources,
         })));
         Ok(number)
+    }
+
+    async fn keep(&self, also: Option<Record>, kept: &Kept) -> Result<(), Error> {
+        if let Some(record) = also {
+            self.audit.record(record).await?;
+        }
+        Ok(self.store.keep_snapshot(kept.clone()).await?)
     }
 
     /// A gateway holds a number above ours: ours begins again above it.
@@ -413,22 +432,11 @@ impl Maker {
                 reason: format!("a gateway holds snapshot {number}"),
             },
             change: "its number".to_owned(),
-            records: Vec::new(),
+            also: None,
         };
         let revoked = Arc::clone(&self.revoked.borrow());
         self.publish(draft, revoked).await.map(drop)
     }
-}
-
-/// Whether both were read from resources that say the same. The same files may say more to a later version.
-fn is_same(present: &Snapshot, read: &Snapshot) -> bool {
-    let read = Snapshot {
-        number: present.number,
-        made_at_ms: present.made_at_ms,
-        revoked: present.revoked.clone(),
-        ..read.clone()
-    };
-    read == *present
 }
 
 /// The record that a snapshot, whose record is there, was not kept: its number is taken, and nobody decided by it.

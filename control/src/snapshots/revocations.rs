@@ -70,6 +70,7 @@ fn in_one_form(of: Revoked) -> Result<Revoked, Error> {
         },
         Revoked::Certificate { trust_domain, serial } => {
             let digits = serial.trim().trim_start_matches("0x").replace(':', "");
+            let digits = digits.trim_start_matches('0');
             let is_number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
             if !is_number {
                 let what = format!("`{serial}` is no serial number in hexadecimal, such as `0a:1b`");

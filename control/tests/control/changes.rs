@@ -391,7 +391,7 @@ async fn what_nobody_is_called_cannot_be_revoked() {
         held,
         [
             json!({ "issuer": "example.org" }),
-            json!({ "certificate": { "trust_domain": "example.org", "serial": "0a1b" } }),
+            json!({ "certificate": { "trust_domain": "example.org", "serial": "a1b" } }),
             json!({ "session": "01907c6e00007000800001234567 89ab".replace(' ', "") }),
             json!({ "network": "198.51.100.0/24" }),
         ]

@@ -7,6 +7,8 @@ use hyper::HeaderMap;
 use postern_link::snapshot::{Assume, Grantee, HttpTarget, Policy, Revoked, Snapshot, Target, Workload};
 use postern_policies::{Link, PolicySet, Source, entity_id};
 
+use uuid::Uuid;
+
 use super::call::{Method, Performed};
 use super::operations::Operations;
 use super::view::Slices;
@@ -19,8 +21,9 @@ pub struct Rules {
     pub snapshot: Snapshot,
     pub known: Arc<Known>,
     compiled: Arc<Compiled>,
-    /// The targets and sessions among what operators have stopped.
-    stopped: HashSet<Revoked>,
+    targets_stopped: HashSet<String>,
+    /// By the hexadecimal of their ids.
+    sessions_stopped: HashSet<String>,
 }
 
 /// What takes long to make of a snapshot, and stays the same when something is only revoked.
@@ -77,13 +80,7 @@ impl Rules {
 
     /// The rules of a newer snapshot. What is only revoked is not compiled again, so that it holds at once.
     pub fn follow(&self, snapshot: Snapshot) -> Result<Rules, Vec<String>> {
-        let only_revoked = Snapshot {
-            number: self.snapshot.number,
-            made_at_ms: self.snapshot.made_at_ms,
-            revoked: self.snapshot.revoked.clone(),
-            ..snapshot.clone()
-        } == self.snapshot;
-        if !only_revoked {
+        if !self.snapshot.has_same_resources(&snapshot) {
             return Rules::load(snapshot);
         }
         let known = Known::build(&snapshot)?;
@@ -91,16 +88,21 @@ impl Rules {
     }
 
     fn new(snapshot: Snapshot, compiled: Arc<Compiled>, known: Known) -> Rules {
-        let stopped = snapshot.revoked.iter().map(|revocation| &revocation.of);
-        let stopped = stopped
-            .filter(|of| matches!(of, Revoked::Target(_) | Revoked::Session(_)))
-            .cloned()
-            .collect();
+        let (mut targets_stopped, mut sessions_stopped) = (HashSet::new(), HashSet::new());
+        for revocation in &snapshot.revoked {
+            match &revocation.of {
+                Revoked::Target(name) => drop(targets_stopped.insert(name.clone())),
+                Revoked::Session(id) => drop(sessions_stopped.insert(id.clone())),
+                // Those who log in are the affair of `identity`.
+                _ => {}
+            }
+        }
         Rules {
             snapshot,
             known: Arc::new(known),
             compiled,
-            stopped,
+            targets_stopped,
+            sessions_stopped,
         }
     }
 
@@ -118,13 +120,13 @@ impl Rules {
     }
 
     pub fn is_stopped(&self, target: &str) -> bool {
-        !self.stopped.is_empty() && self.stopped.contains(&Revoked::Target(target.to_owned()))
+        self.targets_stopped.contains(target)
     }
 
-    /// Whether an operator has stopped a session, by the hexadecimal of its id, or the target that it is at.
-    pub fn ends(&self, session: &str, target: &str) -> bool {
-        self.is_stopped(target)
-            || !self.stopped.is_empty() && self.stopped.contains(&Revoked::Session(session.to_owned()))
+    /// Whether an operator has stopped a session, or the target that it is at.
+    pub fn ends(&self, session: Uuid, target: &str) -> bool {
+        let is_session = || self.sessions_stopped.contains(&session.simple().to_string());
+        self.is_stopped(target) || !self.sessions_stopped.is_empty() && is_session()
     }
 
     /// The operation that a request to an API is, where the API says what it does, and what it is given.

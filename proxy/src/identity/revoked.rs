@@ -1,6 +1,6 @@
 //! What operators have stopped of those who log in, indexed by what callers present.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::net::IpAddr;
 
@@ -9,12 +9,20 @@ use postern_link::snapshot::{Revocation, Revoked};
 
 use super::evidence::EvidenceKind;
 
-/// The revocations of one snapshot that are about logins.
+/// The revocations of one snapshot that are about logins; looked up by what a caller shows, with nothing built for it.
 #[derive(Debug, Default)]
 pub(super) struct RevokedLogins {
-    exact: HashSet<Revoked>,
+    workloads: HashSet<String>,
+    /// Trust domains too.
+    issuers: HashSet<String>,
+    /// By issuer, as runs are; certificates by trust domain.
+    keys: ByIssuer,
+    runs: ByIssuer,
+    certificates: ByIssuer,
     networks: Vec<IpNet>,
 }
+
+type ByIssuer = HashMap<String, HashSet<String>>;
 
 /// What of a caller is revoked, as a client may hear it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,14 +38,17 @@ impl RevokedLogins {
     pub(super) fn of(revocations: &[Revocation]) -> RevokedLogins {
         let mut revoked = RevokedLogins::default();
         for revocation in revocations {
-            match &revocation.of {
-                Revoked::Network(network) => revoked.networks.push(*network),
+            match revocation.of.clone() {
+                Revoked::Workload(name) => drop(revoked.workloads.insert(name)),
+                Revoked::Issuer(name) => drop(revoked.issuers.insert(name)),
+                Revoked::Key { issuer, key_id } => add(&mut revoked.keys, issuer, key_id),
+                Revoked::Run { issuer, run_id } => add(&mut revoked.runs, issuer, run_id),
                 Revoked::Certificate { trust_domain, serial } => {
-                    revoked.exact.insert(certificate(trust_domain, serial));
+                    add(&mut revoked.certificates, trust_domain, plain_serial(&serial));
                 }
-                of => {
-                    revoked.exact.insert(of.clone());
-                }
+                Revoked::Network(network) => revoked.networks.push(network),
+                // Refused by those who serve and list them.
+                Revoked::Target(_) | Revoked::Session(_) => {}
             }
         }
         revoked
@@ -51,7 +62,11 @@ impl RevokedLogins {
 
     pub(super) fn certificate(&self, trust_domain: &str, serial: &str) -> Result<(), RevokedPart> {
         self.issuer(trust_domain)?;
-        self.none(|| certificate(trust_domain, serial), || RevokedPart::Certificate)
+        let of_domain = self.certificates.get(trust_domain);
+        match of_domain.is_some_and(|serials| serials.contains(&plain_serial(serial))) {
+            true => Err(RevokedPart::Certificate),
+            false => Ok(()),
+        }
     }
 
     pub(super) fn token(
@@ -61,44 +76,36 @@ impl RevokedLogins {
         run_id: Option<&str>,
     ) -> Result<(), RevokedPart> {
         self.issuer(issuer)?;
-        let issuer = || issuer.to_owned();
-        if let Some(key_id) = key_id {
-            let key = || Revoked::Key {
-                issuer: issuer(),
-                key_id: key_id.to_owned(),
-            };
-            self.none(key, || RevokedPart::Key)?;
+        let has = |all: &ByIssuer, id: Option<&str>| {
+            let known = all.get(issuer).zip(id);
+            known.is_some_and(|(known, id)| known.contains(id))
+        };
+        if has(&self.keys, key_id) {
+            return Err(RevokedPart::Key);
         }
-        if let Some(run_id) = run_id {
-            let run = || Revoked::Run {
-                issuer: issuer(),
-                run_id: run_id.to_owned(),
-            };
-            self.none(run, || RevokedPart::Run)?;
+        if has(&self.runs, run_id) {
+            return Err(RevokedPart::Run);
         }
         Ok(())
     }
 
     pub(super) fn workload(&self, name: &str) -> Result<(), RevokedPart> {
-        let workload = || Revoked::Workload(name.to_owned());
-        self.none(workload, || RevokedPart::Workload(name.to_owned()))
+        match self.workloads.contains(name) {
+            true => Err(RevokedPart::Workload(name.to_owned())),
+            false => Ok(()),
+        }
     }
 
     fn issuer(&self, name: &str) -> Result<(), RevokedPart> {
-        self.none(|| Revoked::Issuer(name.to_owned()), || RevokedPart::Issuer)
-    }
-
-    /// Most houses have revoked nothing: then nothing is built to look it up.
-    fn none(
-        &self,
-        of: impl FnOnce() -> Revoked,
-        part: impl FnOnce() -> RevokedPart,
-    ) -> Result<(), RevokedPart> {
-        if !self.exact.is_empty() && self.exact.contains(&of()) {
-            return Err(part());
+        match self.issuers.contains(name) {
+            true => Err(RevokedPart::Issuer),
+            false => Ok(()),
         }
-        Ok(())
     }
+}
+
+fn add(all: &mut ByIssuer, issuer: String, id: String) {
+    all.entry(issuer).or_default().insert(id);
 }
 
 impl RevokedPart {
@@ -136,10 +143,7 @@ impl fmt::Display for RevokedPart {
 }
 
 /// The serial number without what people write it differently with: colons, case and leading zeros.
-fn certificate(trust_domain: &str, serial: &str) -> Revoked {
+fn plain_serial(serial: &str) -> String {
     let digits: String = serial.chars().filter(char::is_ascii_hexdigit).collect();
-    Revoked::Certificate {
-        trust_domain: trust_domain.to_owned(),
-        serial: digits.trim_start_matches('0').to_ascii_lowercase(),
-    }
+    digits.trim_start_matches('0').to_ascii_lowercase()
 }

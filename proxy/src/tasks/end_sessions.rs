@@ -35,7 +35,7 @@ pub fn look(shared: &Shared) {
         let identity = live.identity();
         match shared.identities.still_good(&identity, now_ms) {
             Ok(again) => {
-                if rules.ends(&live.id.simple().to_string(), &live.target) {
+                if rules.ends(live.id, &live.target) {
                     live.end(Ended::Revoked);
                 } else {
                     live.set_identity(again);
